@@ -1,0 +1,213 @@
+/* Owns what orun does before it talks: the planner's start, and the sealed copy of itself (CVE-2019-5736). */
+#include "front.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "executor.h"
+#include "syscalls.h"
+
+#ifndef F_ADD_SEALS
+#define F_ADD_SEALS 1033
+#define F_GET_SEALS 1034
+#endif
+#define ALL_SEALS (0x1 | 0x2 | 0x4 | 0x8) /* SEAL, SHRINK, GROW, WRITE */
+
+bool verb_enters_container(int argc, char **argv)
+{
+    /* Options with a value of their own word, of runc's command line, so that the value is not taken for the verb. */
+    static const char *const with_value[] = {"--root", "--log", "--log-format", "--criu", "--rootless", "-root", "-log",
+                                             "-log-format", "-criu", "-rootless"};
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] != '-')
+            return !strcmp(argv[i], "create") || !strcmp(argv[i], "run") || !strcmp(argv[i], "exec");
+        for (size_t option = 0; option < sizeof with_value / sizeof *with_value; option++)
+            if (!strcmp(argv[i], with_value[option]))
+                i++;
+        if (i >= argc)
+            break;
+    }
+    return false;
+}
+
+/* The directory of /proc/self/exe, with its last slash. */
+static int own_directory(char *path, size_t size)
+{
+    ssize_t length = readlink("/proc/self/exe", path, size - 1);
+    if (length <= 0)
+        return -1;
+    path[length] = 0;
+    char *slash = strrchr(path, '/');
+    if (!slash)
+        return -1;
+    slash[1] = 0;
+    return 0;
+}
+
+/* D/../lib/python3.X/site-packages/orlop/runtime/cold.py of the highest X of at least 11. */
+static int find_script(const char *directory, char *script, size_t size)
+{
+    char lib[PATH_MAX];
+    int best = 10;
+    if ((size_t)snprintf(lib, sizeof lib, "%s../lib", directory) >= sizeof lib)
+        return -1;
+    DIR *list = opendir(lib);
+    if (!list)
+        return -1;
+    struct dirent *entry;
+    while ((entry = readdir(list))) {
+        char candidate[PATH_MAX], rest;
+        int minor;
+        if (sscanf(entry->d_name, "python3.%d%c", &minor, &rest) != 1 || minor <= best)
+            continue;
+        int length = snprintf(candidate, sizeof candidate, "%s/python3.%d/site-packages/orlop/runtime/cold.py", lib, minor);
+        if ((size_t)length >= size || access(candidate, R_OK) < 0)
+            continue;
+        best = minor;
+        strcpy(script, candidate);
+    }
+    closedir(list);
+    return best > 10 ? 0 : -1;
+}
+
+/* posix_spawn shares our memory until the exec, which a fork of even a small process does not pay for. */
+static int spawn_planner(const char *python, const char *script, int fd, pid_t *pid)
+{
+    char number[12];
+    snprintf(number, sizeof number, "%d", fd);
+    /* Its real path as argv[0]: Python finds its own library by it. */
+    char *argv[] = {(char *)python, "-I", "-S", "-B", (char *)script, number, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    int error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    if (!error)
+        error = posix_spawn(pid, python, &actions, &attributes, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return error;
+}
+
+int start_planner(int fd_floor, int *socket, pid_t *pid)
+{
+    char directory[PATH_MAX], python[PATH_MAX + 16], script[PATH_MAX];
+    int ends[2];
+    if (own_directory(directory, sizeof directory) < 0) {
+        dprintf(2, "orun: cannot find itself: readlink /proc/self/exe: %s\n", strerror(errno));
+        return -1;
+    }
+    snprintf(python, sizeof python, "%spython3", directory);
+    if (access(python, X_OK) < 0 || find_script(directory, script, sizeof script) < 0) {
+        dprintf(2, "orun: cannot find the planner: %s and %s../lib/python3.*/site-packages/orlop/runtime/cold.py must exist; "
+                   "install orlop with orun in its bin directory\n",
+                python, directory);
+        return -1;
+    }
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+        dprintf(2, "orun: cannot start the planner: socketpair: %s\n", strerror(errno));
+        return -1;
+    }
+    *socket = fcntl(ends[0], F_DUPFD_CLOEXEC, fd_floor);
+    int theirs = fcntl(ends[1], F_DUPFD, fd_floor); /* not close-on-exec: it is for the planner */
+    close(ends[0]);
+    close(ends[1]);
+    int error = *socket < 0 || theirs < 0 ? errno : spawn_planner(python, script, theirs, pid);
+    close(theirs);
+    if (error == 0)
+        return 0;
+    dprintf(2, "orun: cannot start the planner: %s: %s\n", python, strerror(error));
+    return -1;
+}
+
+static int copy_self(int to)
+{
+    struct stat found;
+    int from AUTO_CLOSE = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (from < 0 || fstat(from, &found) < 0)
+        return -1;
+    off_t left = found.st_size;
+    while (left > 0) {
+        ssize_t sent = sendfile(to, from, NULL, (size_t)left);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent <= 0)
+            return -1;
+        left -= sent;
+    }
+    return fcntl(to, F_ADD_SEALS, ALL_SEALS);
+}
+
+static int sealed_copy(void)
+{
+    const unsigned flags = K_MFD_CLOEXEC | K_MFD_ALLOW_SEALING;
+    int fd = (int)syscall(SYS_memfd_create, "orun", flags | K_MFD_EXEC);
+    if (fd < 0 && errno == EINVAL) /* before Linux 6.3 every memfd is executable */
+        fd = (int)syscall(SYS_memfd_create, "orun", flags);
+    if (fd >= 0 && copy_self(fd) == 0)
+        return fd;
+    close_fd(&fd);
+    return -1;
+}
+
+int execute_sealed(char **argv, int socket, pid_t planner)
+{
+    char stage[64];
+    size_t count = 0;
+    while (environ[count])
+        count++;
+    char **env = malloc((count + 2) * sizeof *env);
+    int fd = sealed_copy();
+    if (env && fd >= 0) {
+        snprintf(stage, sizeof stage, STAGE_VARIABLE "=%d:%d", socket, (int)planner);
+        memcpy(env, environ, count * sizeof *env);
+        env[count] = stage;
+        env[count + 1] = NULL;
+        fcntl(socket, F_SETFD, 0);
+        syscall(SYS_execveat, fd, "", argv, env, AT_EMPTY_PATH);
+    }
+    dprintf(2, "orun: cannot execute a sealed copy of itself: %s\n", strerror(errno));
+    free(env);
+    close_fd(&fd);
+    return -1;
+}
+
+static bool is_sealed(void)
+{
+    int fd AUTO_CLOSE = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    int seals = fd < 0 ? -1 : fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && (seals & ALL_SEALS) == ALL_SEALS;
+}
+
+bool take_stage(char **env, int *socket, pid_t *planner)
+{
+    const size_t length = sizeof STAGE_VARIABLE - 1;
+    const char *value = NULL;
+    char **kept = env, rest;
+    for (char **at = env; *at; at++)
+        if (!strncmp(*at, STAGE_VARIABLE, length) && (*at)[length] == '=')
+            value = *at + length + 1; /* ours stands last */
+        else
+            *kept++ = *at;
+    *kept = NULL;
+    if (!value || !is_sealed() || sscanf(value, "%d:%d%c", socket, planner, &rest) != 2)
+        return false;
+    return fcntl(*socket, F_SETFD, FD_CLOEXEC) == 0;
+}

@@ -1,0 +1,157 @@
+/* Owns orun itself: starts the planner, becomes a sealed copy, says HELLO, and does what the planner answers.
+ *
+ *   first stage:  start planner -> (create, run, exec) execute a sealed copy of ourselves
+ *   second stage: HELLO -> PLAN: execute it; WRITE: print; EXIT: print and exit
+ *   after a plan: DONE and exit (with PLAN_KEEP: go on), or FAIL and wait for EXIT
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "executor.h"
+#include "front.h"
+#include "message.h"
+
+/* It ends on the end of its socket, at once. */
+static void reap_planner(struct executor *x)
+{
+    close_fd(&x->planner);
+    if (x->planner_pid <= 0)
+        return;
+    while (waitpid(x->planner_pid, &x->planner_status, 0) < 0 && errno == EINTR)
+        ;
+    x->planner_pid = 0;
+}
+
+static int planner_ended(struct executor *x)
+{
+    reap_planner(x);
+    if (WIFSIGNALED(x->planner_status))
+        dprintf(2, "orun: the planner ended before it answered (killed by signal %d)\n", WTERMSIG(x->planner_status));
+    else
+        dprintf(2, "orun: the planner ended before it answered (exit status %d)\n", WEXITSTATUS(x->planner_status));
+    return 1;
+}
+
+static int misunderstood(const char *what)
+{
+    dprintf(2, "orun: the planner sent %s\n", what);
+    return 1;
+}
+
+static uint32_t u32_of(const unsigned char *bytes)
+{
+    uint32_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+static int obey_exit(const struct message *message)
+{
+    if (message->length < 8 || u32_of(message->payload + 4) > message->length - 8)
+        return misunderstood("a malformed EXIT");
+    uint32_t out = u32_of(message->payload + 4);
+    write_all(1, message->payload + 8, out);
+    write_all(2, message->payload + 8 + out, message->length - 8 - out);
+    return (int)(u32_of(message->payload) & 0xff);
+}
+
+static int obey_write(const struct message *message)
+{
+    if (message->length < 4 || (u32_of(message->payload) != 1 && u32_of(message->payload) != 2))
+        return misunderstood("a malformed WRITE");
+    /* A reader that went away is the planner's to notice: it sees our end. */
+    return write_all((int)u32_of(message->payload), message->payload + 4, message->length - 4) < 0 ? 1 : -1;
+}
+
+/* After a FAIL, EXIT must come (perhaps behind one more PLAN); without it, the bare facts must do. */
+static int planner_left_us_with(struct failure *failure)
+{
+    print_failure("orun: fail", failure);
+    return 1;
+}
+
+/* The exit code, or -1: wait for the next message. */
+static int obey_plan(struct executor *x, const struct message *message, struct failure *told)
+{
+    struct plan plan;
+    const char *wrong = plan_decode(&plan, message->payload, message->length);
+    if (wrong) {
+        dprintf(2, "orun: the planner sent a malformed plan: %s\n", wrong);
+        return 1;
+    }
+    executor_reset(x);
+    x->plan = &plan;
+    if (execute_plan(x) < 0) {
+        if (x->planner < 0 || send_failure(x->planner, MESSAGE_FAIL, &x->failure) < 0)
+            return planner_left_us_with(&x->failure);
+        *told = x->failure;
+        return -1;
+    }
+    if (x->planner >= 0)
+        send_message(x->planner, MESSAGE_DONE, NULL, 0);
+    return plan.flags & PLAN_KEEP && x->planner >= 0 ? -1 : x->exit_code;
+}
+
+/* What a message asks for: an exit code, or -1: go on. */
+static int obey(struct executor *x, const struct message *message, struct failure *told)
+{
+    switch (message->type) {
+    case MESSAGE_PLAN:
+        return obey_plan(x, message, told);
+    case MESSAGE_EXIT:
+        return obey_exit(message);
+    case MESSAGE_WRITE:
+        return obey_write(message);
+    default:
+        return misunderstood("a message of an unknown type");
+    }
+}
+
+static int serve(struct executor *x)
+{
+    struct failure told = {0}; /* the last FAIL, for which no EXIT has come yet */
+    int code = -1;
+    while (code < 0) {
+        struct message message;
+        int result = receive_message(x->planner, &message);
+        if (result > 0)
+            return told.code ? planner_left_us_with(&told) : planner_ended(x);
+        if (result < 0) {
+            dprintf(2, "orun: cannot read from the planner: %s\n", strerror(errno));
+            return 1;
+        }
+        code = obey(x, &message, &told);
+        free(message.payload);
+    }
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct executor x;
+    signal(SIGCHLD, SIG_DFL); /* an inherited SIG_IGN would reap init and planner behind our back */
+    executor_init(&x);
+    bool enters = verb_enters_container(argc, argv);
+    if (!take_stage(environ, &x.planner, &x.planner_pid)) {
+        if (start_planner(x.fd_floor, &x.planner, &x.planner_pid) < 0)
+            return 1;
+        if (enters) {
+            execute_sealed(argv, x.planner, x.planner_pid);
+            reap_planner(&x);
+            return 1;
+        }
+    }
+    prctl(PR_SET_NAME, "orun", 0, 0, 0);
+    if (enters && geteuid() == 0) /* an unprivileged owner could no longer write its child's uid_map */
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    /* When it is gone already, the read that follows says so. */
+    send_hello(x.planner, argc, argv, environ);
+    int code = serve(&x);
+    reap_planner(&x);
+    return code;
+}

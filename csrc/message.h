@@ -1,0 +1,37 @@
+/* Owns the frames between orun and the planner (docs/executor.md, Messages). */
+#ifndef ORLOP_MESSAGE_H
+#define ORLOP_MESSAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "executor.h"
+
+enum message_type {
+    MESSAGE_HELLO = 1,
+    MESSAGE_PLAN = 2,
+    MESSAGE_EXIT = 3,
+    MESSAGE_WRITE = 4,
+    MESSAGE_FAIL = 5,
+    MESSAGE_WARN = 6,
+    MESSAGE_DONE = 7,
+};
+
+#define MESSAGE_LENGTH_MAX (64u << 20)
+#define HELLO_VERSION 1u
+
+struct message {
+    uint32_t type, length;
+    unsigned char *payload; /* malloc; NULL when length is 0 */
+};
+
+/* 0 and a message, 1 at the end of the stream, -1 and errno (EPROTO: not a frame). */
+int receive_message(int socket, struct message *message);
+/* -1 and errno when the peer is gone; never SIGPIPE. */
+int send_message(int socket, uint32_t type, const void *payload, size_t length);
+int send_failure(int socket, uint32_t type, const struct failure *failure);
+int send_hello(int socket, int argc, char **argv, char **env);
+/* All of it, to a stdio fd: 0, or -1 and errno. */
+int write_all(int fd, const void *data, size_t length);
+
+#endif

@@ -1,0 +1,3 @@
+"""Orlop: a container stack in Python."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,61 @@
+"""Numbers of the kernel's interfaces, by their names, and the way back for messages."""
+
+from __future__ import annotations
+
+CLONE_NEWTIME = 0x00000080
+CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+
+MS_UNBINDABLE = 1 << 17
+MS_PRIVATE = 1 << 18
+MS_SLAVE = 1 << 19
+MS_SHARED = 1 << 20
+MS_REC = 1 << 14
+
+MOUNT_ATTR_RDONLY = 0x01
+MOUNT_ATTR_NOSUID = 0x02
+MOUNT_ATTR_NODEV = 0x04
+MOUNT_ATTR_NOEXEC = 0x08
+MOUNT_ATTR__ATIME = 0x70
+MOUNT_ATTR_RELATIME = 0x00
+MOUNT_ATTR_NOATIME = 0x10
+MOUNT_ATTR_STRICTATIME = 0x20
+MOUNT_ATTR_NODIRATIME = 0x80
+MOUNT_ATTR_NOSYMFOLLOW = 0x200000
+
+AT_RECURSIVE = 0x8000
+OPEN_TREE_CLONE = 1
+O_PATH = 0o10000000
+
+_CLONE_NAMES = {
+    CLONE_NEWUSER: "CLONE_NEWUSER",
+    CLONE_NEWNS: "CLONE_NEWNS",
+    CLONE_NEWPID: "CLONE_NEWPID",
+    CLONE_NEWNET: "CLONE_NEWNET",
+    CLONE_NEWUTS: "CLONE_NEWUTS",
+    CLONE_NEWIPC: "CLONE_NEWIPC",
+    CLONE_NEWCGROUP: "CLONE_NEWCGROUP",
+    CLONE_NEWTIME: "CLONE_NEWTIME",
+}
+_MS_NAMES = {
+    MS_REC: "MS_REC",
+    MS_UNBINDABLE: "MS_UNBINDABLE",
+    MS_PRIVATE: "MS_PRIVATE",
+    MS_SLAVE: "MS_SLAVE",
+    MS_SHARED: "MS_SHARED",
+}
+
+
+def clone_flag_names(flags: int) -> str:
+    """`CLONE_NEWNS|CLONE_NEWPID`; "" for none."""
+    return "|".join(name for bit, name in _CLONE_NAMES.items() if flags & bit)
+
+
+def mount_flag_names(flags: int) -> str:
+    """`MS_REC|MS_SLAVE`; "" for none."""
+    return "|".join(name for bit, name in _MS_NAMES.items() if flags & bit)

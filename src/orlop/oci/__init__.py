@@ -1,0 +1,1 @@
+"""What the OCI specifications define, as data and validation. No I/O."""

@@ -1,0 +1,169 @@
+"""The building blocks of a schema: checks of one JSON value each, made once, called with (value, path, context).
+
+A check raises InvalidArgument that names the field, or returns. An object's check also collects properties that the spec
+does not define (they are ignored, as the spec demands, but can be told), and drops those that are null, which Go's decoder
+treats as absent.
+"""
+
+from __future__ import annotations
+
+from orlop.errors import InvalidArgument, NotImplementedFeature
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, NoReturn
+
+    Check = Callable[[Any, str, "Context"], None]
+
+_SHOWN_MAX = 60
+
+
+class Context:
+    """What one validation knows: the source's name for messages, and the unknown properties it met."""
+
+    __slots__ = ("source", "unknown")
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.unknown: list[str] = []
+
+    def refuse(self, path: str, why: str, hint: str) -> NoReturn:
+        """Raise InvalidArgument about a field."""
+        raise InvalidArgument(f"{self.source}: {path}: {why}" if path else f"{self.source}: {why}", hint=hint)
+
+
+def shown(value: Any) -> str:
+    """A value as an error shows it: short, on one line, in JSON's own words."""
+    from orlop.oci.json_codec import encode
+
+    text = encode(value)
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """Advice that offers the nearest known word, or all of them."""
+    from difflib import get_close_matches  # only when an error is told
+
+    match = get_close_matches(word, known, 1, 0.5) or [one for one in known if word and one.startswith(word)][:1]
+    return f'use "{match[0]}"' if match else f"use one of {', '.join(known[:12])}"
+
+
+def text(*, empty: bool = True) -> Check:
+    """A string without NUL bytes, which no system call can be given."""
+
+    def check(value: Any, path: str, context: Context) -> None:
+        if type(value) is not str:
+            context.refuse(path, f"{shown(value)} is not a string", "write a string")
+        if "\0" in value:
+            context.refuse(path, "it holds a NUL byte", "remove it")
+        if not value and not empty:
+            context.refuse(path, "it is empty", "give a value")
+
+    return check
+
+
+def boolean(value: Any, path: str, context: Context) -> None:
+    """true or false."""
+    if value is not True and value is not False:
+        context.refuse(path, f"{shown(value)} is not a boolean", "write true or false")
+
+
+def integer(low: int, high: int) -> Check:
+    """A whole number from `low` to `high`; a boolean or a float is none."""
+
+    def check(value: Any, path: str, context: Context) -> None:
+        if type(value) is not int:
+            context.refuse(path, f"{shown(value)} is not a whole number", f"write a number from {low} to {high}")
+        if not low <= value <= high:
+            context.refuse(path, f"{value} is out of range", f"use {low} to {high}")
+
+    return check
+
+
+def one_of(words: Sequence[str], what: str, *, empty: bool = False) -> Check:
+    """One of the spec's words."""
+    known = frozenset(words)
+
+    def check(value: Any, path: str, context: Context) -> None:
+        if type(value) is not str or (value not in known and not (empty and not value)):
+            hint = nearest(value, words) if type(value) is str else f"use one of {', '.join(words[:12])}"
+            context.refuse(path, f"{shown(value)} is not a {what}", hint)
+
+    return check
+
+
+def absolute_path(value: Any, path: str, context: Context) -> None:
+    """A path that begins with a slash."""
+    if type(value) is not str or not value.startswith("/") or "\0" in value:
+        context.refuse(path, f"{shown(value)} is not an absolute path", "begin it with /")
+
+
+def path_or_empty(value: Any, path: str, context: Context) -> None:
+    """A path that begins with a slash, or the empty string, which is as good as none."""
+    if value != "":
+        absolute_path(value, path, context)
+
+
+def array(check_item: Check, *, empty: bool = True) -> Check:
+    """An array of values that all pass `check_item`."""
+
+    def check(value: Any, path: str, context: Context) -> None:
+        if type(value) is not list:
+            context.refuse(path, f"{shown(value)} is not an array", "write [...]")
+        if not value and not empty:
+            context.refuse(path, "it is empty", "give at least one entry")
+        for index, item in enumerate(value):
+            check_item(item, f"{path}[{index}]", context)
+
+    return check
+
+
+def mapping(check_value: Check) -> Check:
+    """An object whose keys are the user's own."""
+
+    def check(value: Any, path: str, context: Context) -> None:
+        if type(value) is not dict:
+            context.refuse(path, f"{shown(value)} is not an object", "write {...}")
+        for key, item in value.items():
+            if not key:
+                context.refuse(path, "a key is empty", "give it a name")
+            check_value(item, f"{path}.{key}", context)
+
+    return check
+
+
+def record(fields: dict[str, Check], required: Sequence[str] = ()) -> Check:
+    """An object with the spec's own properties."""
+
+    def check(value: Any, path: str, context: Context) -> None:
+        if type(value) is not dict:
+            context.refuse(path, f"{shown(value)} is not an object", "write {...}")
+        nulls = None
+        for key, item in value.items():
+            check_field = fields.get(key)
+            if item is None:
+                nulls = [*(nulls or ()), key]
+            elif check_field is None:
+                context.unknown.append(f"{path}.{key}" if path else key)
+            else:
+                check_field(item, f"{path}.{key}" if path else key, context)
+        for key in nulls or ():
+            del value[key]
+        for key in required:
+            if key not in value:
+                context.refuse(f"{path}.{key}" if path else key, "it is missing", "the specification requires it")
+
+    return check
+
+
+def not_yet(value: Any, path: str, context: Context) -> None:
+    """A property of the spec that this version cannot honour: an error, unless it is empty and so asks for nothing."""
+    if value is not False and value not in ({}, [], ""):
+        raise NotImplementedFeature(
+            f"{context.source}: {path}: not supported by this version of orun", hint="remove it"
+        )
+
+
+def ignored(value: Any, path: str, context: Context) -> None:
+    """A property that has no effect here."""

@@ -1,0 +1,329 @@
+"""The container's cgroup: its directories, its limits, the device rules, and how the container gets into it.
+
+The limits of `linux.resources` become (field, file, value) writes, the same for `create` and for `update`. Joining never
+writes a pid to `cgroup.procs`: the child writes `0` to each v1 `tasks` file itself, and enters v2 by CLONE_INTO_CGROUP
+(docs/architecture.md says why: cgroup_threadgroup_rwsem).
+"""
+
+from __future__ import annotations
+
+from errno import EACCES, EBUSY, EINVAL, ENOENT, EPERM
+from posix import O_DIRECTORY, O_RDONLY, O_WRONLY
+
+from orlop.errors import InvalidArgument
+from orlop.linux.device_filter import device_filter_program
+from orlop.linux.devices import default_device_rules
+from orlop.plan.operations import BEST_EFFORT, IGNORE_EEXIST
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from orlop.plan.builder import Plan
+
+_REMOVE_RETRY_MS = 2000
+_KILL_TIMEOUT_MS = 5000
+
+_LIMIT_HINTS = {
+    ENOENT: "the host's kernel or cgroup layout has no such controller; drop the limit",
+    EINVAL: "the kernel refuses the value",
+    EBUSY: "the limit is below what is already in use",
+    EACCES: "the controller is not delegated to this cgroup",
+    EPERM: "the controller is not delegated to this cgroup",
+}
+
+
+class CgroupDirectory:
+    """The container's directory in one hierarchy. `hierarchy` is "" for the unified one."""
+
+    __slots__ = ("controllers", "hierarchy", "missing", "path", "parent_cpus", "parent_mems")
+
+    def __init__(
+        self,
+        hierarchy: str,
+        controllers: Sequence[str],
+        path: str,
+        missing: Sequence[str],
+        parent_cpus: str = "",
+        parent_mems: str = "",
+    ) -> None:
+        self.hierarchy = hierarchy
+        self.controllers = controllers
+        self.path = path
+        self.missing = missing  # the directories to make, outermost first; empty when the cgroup is there already
+        self.parent_cpus = parent_cpus  # v1 cpuset: what the nearest existing ancestor has, which a child must be given
+        self.parent_mems = parent_mems
+
+
+class CgroupPlacement:
+    """Where a container's cgroup is, in every hierarchy of the host."""
+
+    __slots__ = ("delegate", "directories", "mode")
+
+    def __init__(
+        self, mode: str, directories: Sequence[CgroupDirectory], delegate: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        self.mode = mode  # "v1", "hybrid" or "v2"
+        self.directories = directories
+        self.delegate = delegate  # v2: (cgroup.subtree_control file, controller) of each ancestor that lacks it
+
+    def by_controller(self) -> dict[str, str]:
+        """The directory in which each controller's files are; the key "" is the unified hierarchy's."""
+        paths: dict[str, str] = {}
+        for directory in self.directories:
+            if not directory.hierarchy:
+                paths[""] = directory.path
+            for controller in directory.controllers:
+                paths[controller] = directory.path
+        return paths
+
+    def paths(self) -> dict[str, str]:
+        """The directory by hierarchy, as state.json keeps them."""
+        return {directory.hierarchy: directory.path for directory in self.directories}
+
+
+class LimitWrite:
+    """One value for one cgroup file, and the field that it comes from."""
+
+    __slots__ = ("controller", "field", "file", "value")
+
+    def __init__(self, field: str, controller: str, file: str, value: str) -> None:
+        self.field = field
+        self.controller = controller
+        self.file = file
+        self.value = value
+
+
+def create_cgroup(plan: Plan, placement: CgroupPlacement, resources: dict[str, Any]) -> None:
+    """Make the cgroup, set its limits and device rules, and let the inner process join it first of all.
+
+    Must come before `clone` in the outer section and first in the inner one. Returns nothing; the slot of the unified
+    directory, for CLONE_INTO_CGROUP, is what `unified_slot` opens.
+    """
+    outer = plan.outer
+    outer.about("linux.cgroupsPath")
+    for directory in placement.directories:
+        for path in directory.missing:
+            outer.add("mkdir", s0=path, n0=0o755, flags=IGNORE_EEXIST)
+            if directory.parent_cpus:
+                outer.add("write", s0=f"{path}/cpuset.cpus", blob=directory.parent_cpus.encode())
+                outer.add("write", s0=f"{path}/cpuset.mems", blob=directory.parent_mems.encode())
+    for file, controller in placement.delegate:
+        outer.add("write", s0=file, blob=f"+{controller}".encode(), flags=BEST_EFFORT)
+    _limits(plan, placement, resources)
+    if placement.mode == "v2":
+        _device_filter(plan, placement, resources.get("devices") or ())
+    else:
+        _device_files(plan, placement, resources.get("devices") or ())
+
+
+def join_cgroup(plan: Plan, placement: CgroupPlacement) -> int:
+    """Open the ways into the cgroup, and use them in the inner section. Returns the slot for `clone`, or -1."""
+    outer, inner = plan.outer, plan.inner
+    outer.about("linux.cgroupsPath")
+    inner.about("linux.cgroupsPath")
+    unified = -1
+    for directory in placement.directories:
+        slot = plan.slot()
+        if not directory.hierarchy:
+            outer.add("open", fd=slot, s0=directory.path, n0=O_RDONLY | O_DIRECTORY)
+            unified = slot
+            continue
+        outer.add("open", fd=slot, s0=f"{directory.path}/tasks", n0=O_WRONLY)
+        inner.add("write_slot", fd=slot, blob=b"0")
+        inner.add("close", fd=slot)
+    return unified
+
+
+def remove_cgroup(plan: Plan, paths: Sequence[str], *, kill_processes: bool) -> None:
+    """Undo: end every process in the cgroup, then remove its directories."""
+    cleanup = plan.cleanup
+    cleanup.about("linux.cgroupsPath")
+    if kill_processes and paths:
+        cleanup.add("kill_cgroup", s0=paths[0], n0=_KILL_TIMEOUT_MS)
+    for path in paths:
+        cleanup.add("rmdir", s0=path, n0=_REMOVE_RETRY_MS)
+
+
+def _limits(plan: Plan, placement: CgroupPlacement, resources: dict[str, Any]) -> None:
+    paths = placement.by_controller()
+    for write in limit_writes(resources, is_v2=placement.mode == "v2"):
+        directory = paths.get(write.controller)
+        if directory is None:
+            raise InvalidArgument(
+                f"config.json: {write.field}: this host has no {write.controller or 'unified'} cgroup controller",
+                hint="drop the limit, or enable the controller",
+            )
+        plan.outer.about(write.field, _LIMIT_HINTS)
+        plan.outer.add("write", s0=f"{directory}/{write.file}", blob=write.value.encode())
+
+
+def limit_writes(resources: dict[str, Any], *, is_v2: bool) -> list[LimitWrite]:
+    """What `linux.resources` (config-linux.md, "Control groups") becomes, in the order in which it must be written."""
+    writes: list[LimitWrite] = []
+    make = _Writer(writes)
+    memory = resources.get("memory") or {}
+    cpu = resources.get("cpu") or {}
+    if is_v2:
+        _memory_v2(memory, make)
+        _cpu_v2(cpu, make)
+    else:
+        _memory_v1(memory, make)
+        _cpu_v1(cpu, make)
+    for key in ("cpus", "mems"):
+        if cpu.get(key):
+            make(f"cpu.{key}", "cpuset", f"cpuset.{key}", cpu[key])
+    limit = (resources.get("pids") or {}).get("limit")
+    if limit is not None and limit != 0:
+        make("pids.limit", "pids", "pids.max", "max" if limit < 0 else str(limit))
+    for file, value in (resources.get("unified") or {}).items():
+        if not is_v2:
+            raise InvalidArgument(
+                f'config.json: linux.resources.unified["{file}"]: this host uses cgroup v1, which has no unified files',
+                hint="use the v1 fields of linux.resources instead",
+            )
+        for line in value.split("\n"):
+            make(f'unified["{file}"]', "", file, line)
+    return writes
+
+
+class _Writer:
+    __slots__ = ("_writes",)
+
+    def __init__(self, writes: list[LimitWrite]) -> None:
+        self._writes = writes
+
+    def __call__(self, field: str, controller: str, file: str, value: object) -> None:
+        self._writes.append(LimitWrite(f"linux.resources.{field}", controller, file, str(value)))
+
+
+def _memory_v1(memory: dict[str, Any], make: _Writer) -> None:
+    limit, swap = memory.get("limit"), memory.get("swap")
+    if limit:
+        make("memory.limit", "memory", "memory.limit_in_bytes", limit)
+    if swap:
+        make("memory.swap", "memory", "memory.memsw.limit_in_bytes", swap)
+    if memory.get("reservation"):
+        make("memory.reservation", "memory", "memory.soft_limit_in_bytes", memory["reservation"])
+    if memory.get("swappiness") is not None:
+        make("memory.swappiness", "memory", "memory.swappiness", memory["swappiness"])
+    if memory.get("disableOOMKiller"):
+        make("memory.disableOOMKiller", "memory", "memory.oom_control", 1)
+
+
+def _memory_v2(memory: dict[str, Any], make: _Writer) -> None:
+    limit, swap = memory.get("limit"), memory.get("swap")
+    if limit:
+        make("memory.limit", "memory", "memory.max", "max" if limit < 0 else limit)
+    if swap:
+        # v1 counts memory and swap together, v2 swap alone (config-linux.md, memory.swap).
+        if swap < 0:
+            make("memory.swap", "memory", "memory.swap.max", "max")
+        elif not limit or limit < 0:
+            raise InvalidArgument(
+                "config.json: linux.resources.memory.swap: on cgroup v2 a swap limit needs memory.limit",
+                hint="set linux.resources.memory.limit",
+            )
+        else:
+            make("memory.swap", "memory", "memory.swap.max", swap - limit)
+    if memory.get("reservation"):
+        make("memory.reservation", "memory", "memory.low", memory["reservation"])
+
+
+def _cpu_v1(cpu: dict[str, Any], make: _Writer) -> None:
+    for key, file in (
+        ("shares", "cpu.shares"),
+        ("period", "cpu.cfs_period_us"),
+        ("quota", "cpu.cfs_quota_us"),
+        ("burst", "cpu.cfs_burst_us"),
+        ("realtimePeriod", "cpu.rt_period_us"),
+        ("realtimeRuntime", "cpu.rt_runtime_us"),
+    ):
+        if cpu.get(key):
+            make(f"cpu.{key}", "cpu", file, cpu[key])
+    if cpu.get("idle") is not None:
+        make("cpu.idle", "cpu", "cpu.idle", cpu["idle"])
+
+
+def _cpu_v2(cpu: dict[str, Any], make: _Writer) -> None:
+    if cpu.get("idle") is not None:
+        make("cpu.idle", "cpu", "cpu.idle", cpu["idle"])
+    if cpu.get("shares"):
+        make("cpu.shares", "cpu", "cpu.weight", cpu_weight(cpu["shares"]))
+    quota, period = cpu.get("quota"), cpu.get("period")
+    if quota or period:
+        make("cpu.quota", "cpu", "cpu.max", f"{quota if quota and quota > 0 else 'max'} {period or 100000}")
+    if cpu.get("burst"):
+        make("cpu.burst", "cpu", "cpu.max.burst", cpu["burst"])
+    for key in ("realtimePeriod", "realtimeRuntime"):
+        if cpu.get(key):
+            raise InvalidArgument(
+                f"config.json: linux.resources.cpu.{key}: cgroup v2 has no realtime limits", hint="drop it"
+            )
+
+
+def cpu_weight(shares: int) -> int:
+    """The v2 `cpu.weight` (1..10000) for v1 `cpu.shares` (2..262144), so that 1024 becomes 100.
+
+    The curve that runc 1.3.2 and crun 1.23 changed to; the straight line before it gave 39 for the default 1024.
+    """
+    if shares <= 2:
+        return 1
+    if shares >= 262144:
+        return 10000
+    from math import ceil, log2
+
+    exponent = log2(shares)
+    return ceil(10 ** ((exponent * exponent + 125 * exponent) / 612 - 7 / 34))
+
+
+def effective_device_rules(rules: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The device rules in force: what follows the last rule for all devices, then the defaults of every container.
+
+    The first rule is one for all devices: `allow` false unless the configuration opens everything.
+    """
+    start: dict[str, Any] = {"allow": False, "type": "a", "access": "rwm"}
+    specific: list[dict[str, Any]] = []
+    for rule in rules:
+        if rule.get("type", "a") == "a" and rule.get("major", -1) < 0 and rule.get("minor", -1) < 0:
+            start = {"allow": rule["allow"], "type": "a", "access": "rwm"}
+            specific = []
+        else:
+            specific.append(rule)
+    if start["allow"] and not specific:
+        return [start]
+    return [start, *specific, *default_device_rules()]
+
+
+def device_rule_text(rule: dict[str, Any]) -> str:
+    """A rule as devices.allow and devices.deny read it: `c 1:3 rwm`."""
+    if rule.get("type", "a") == "a":
+        return "a"
+    major, minor = rule.get("major", -1), rule.get("minor", -1)
+    access = rule.get("access") or "rwm"
+    return f"{rule['type']} {'*' if major < 0 else major}:{'*' if minor < 0 else minor} {access}"
+
+
+def _device_files(plan: Plan, placement: CgroupPlacement, rules: Sequence[dict[str, Any]]) -> None:
+    directory = placement.by_controller().get("devices")
+    if directory is None:
+        return
+    plan.outer.about("linux.resources.devices")
+    effective = effective_device_rules(rules)
+    if len(effective) == 1:
+        return  # everything allowed, which is what a new cgroup inherits; writing it would fail in a nested container
+    for rule in effective:
+        file = "devices.allow" if rule["allow"] else "devices.deny"
+        plan.outer.add("write", s0=f"{directory}/{file}", blob=device_rule_text(rule).encode())
+
+
+def _device_filter(plan: Plan, placement: CgroupPlacement, rules: Sequence[dict[str, Any]]) -> None:
+    effective = effective_device_rules(rules)
+    if len(effective) == 1:
+        return
+    plan.outer.about("linux.resources.devices", {EPERM: "loading a device filter needs CAP_BPF or CAP_SYS_ADMIN"})
+    slot = plan.slot()
+    plan.outer.add("open", fd=slot, s0=placement.by_controller()[""], n0=O_RDONLY | O_DIRECTORY)
+    plan.outer.add("device_filter", fd=slot, blob=device_filter_program(effective))
+    plan.outer.add("close", fd=slot)

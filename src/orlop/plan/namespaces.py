@@ -1,0 +1,155 @@
+"""Namespaces: which are made new, which are joined, and in what order the kernel lets that happen.
+
+The usual container needs one clone3 with all its flags. Two cases need a stage, a first child that prepares and then
+makes init beside itself (`refork`): a new time namespace takes effect only in children, and its offsets must be written
+before the first one; and a joined user namespace must own the new namespaces, so they are made after joining it.
+"""
+
+from __future__ import annotations
+
+from errno import EINVAL, ENOENT, ENOSPC, EPERM
+from posix import O_RDONLY
+
+from orlop.linux.flags import (
+    CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWTIME,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+)
+from orlop.linux.id_map import id_map_text
+from orlop.plan.builder import u32_blob
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from orlop.plan.builder import Plan
+
+# `release` and `signal` tags, in the order of their use.
+TAG_MAPS = 1  # the id maps are written (or: the stage asks for them)
+TAG_STAGE = 2  # the stage has made its user namespace
+TAG_HOOKS = 3  # the container's mounts are there, the runtime's hooks may run
+TAG_STATE = 4  # state.json names the pid, the container may become permanent
+TAG_READY = 5  # everything is set up: created
+
+FLAG_OF_TYPE = {
+    "pid": CLONE_NEWPID,
+    "network": CLONE_NEWNET,
+    "mount": CLONE_NEWNS,
+    "ipc": CLONE_NEWIPC,
+    "uts": CLONE_NEWUTS,
+    "user": CLONE_NEWUSER,
+    "cgroup": CLONE_NEWCGROUP,
+    "time": CLONE_NEWTIME,
+}
+
+_NEW_HINTS = {
+    ENOSPC: "a limit of the host: see sysctl user.max_*_namespaces",
+    EINVAL: "the kernel lacks one of these namespaces",
+    EPERM: "making namespaces needs root, or a user namespace",
+}
+_JOIN_HINTS = {ENOENT: "the namespace's process is gone, or the path is wrong", EINVAL: "the file is no namespace of this type"}
+
+
+class Namespaces:
+    """The container's namespaces, sorted into new ones (clone flags) and ones to join (slots)."""
+
+    __slots__ = ("_linux", "_plan", "joined", "needs_stage", "new_flags", "paths")
+
+    def __init__(self, plan: Plan, linux: dict[str, Any]) -> None:
+        self._plan = plan
+        self._linux = linux
+        self.new_flags = 0
+        self.joined: dict[str, int] = {}
+        self.paths: dict[str, tuple[str, str]] = {}  # type -> (field, path)
+        for index, namespace in enumerate(linux.get("namespaces") or ()):
+            kind = namespace["type"]
+            if namespace.get("path"):
+                self.paths[kind] = (f"linux.namespaces[{index}].path", namespace["path"])
+            else:
+                self.new_flags |= FLAG_OF_TYPE[kind]
+        others = self.new_flags & ~(CLONE_NEWUSER | CLONE_NEWCGROUP)
+        self.needs_stage = bool(self.new_flags & CLONE_NEWTIME or ("user" in self.paths and others))
+
+    def is_new(self, kind: str) -> bool:
+        """Whether the container gets a new namespace of this kind."""
+        return bool(self.new_flags & FLAG_OF_TYPE[kind])
+
+    def has(self, kind: str) -> bool:
+        """Whether the container has a namespace of its own of this kind, new or joined."""
+        return self.is_new(kind) or kind in self.paths
+
+    def enter(self, cgroup_slot: int) -> None:
+        """Open what is joined, clone, write the id maps: the outer half, up to where init runs."""
+        outer = self._plan.outer
+        for kind, (field, path) in self.paths.items():
+            slot = self._plan.slot()
+            self.joined[kind] = slot
+            outer.about(field, _JOIN_HINTS)
+            outer.add("open", fd=slot, s0=path, n0=O_RDONLY)
+            if kind == "pid" and not self.needs_stage:
+                # Joining a pid namespace affects children only, so the outer process joins for the one it makes.
+                outer.add("setns", fd=slot, n0=CLONE_NEWPID, s0=path)
+        after = self._plan.after_clone
+        after.about("linux.namespaces", _NEW_HINTS)
+        now = CLONE_NEWUSER if self.needs_stage else ~CLONE_NEWCGROUP
+        after.add("clone", fd=cgroup_slot, n0=self.new_flags & now)
+        if self.is_new("user"):
+            self._write_id_maps()
+        if self.needs_stage:
+            after.about("linux.namespaces", _NEW_HINTS)
+            after.add("wait_signal", n0=TAG_STAGE)  # from here on "init" is the process that the stage made
+
+    def _write_id_maps(self) -> None:
+        outer = self._plan.after_clone
+        for field, file in (("uidMappings", "uid_map"), ("gidMappings", "gid_map")):
+            mappings = self._linux.get(field) or ()
+            outer.about(f"linux.{field}", {EPERM: "a range is not allowed to this user", EINVAL: "ranges overlap"})
+            outer.add("write_init_proc", s0=file, blob=id_map_text(mappings).encode())
+        outer.add("release", n0=TAG_MAPS)
+
+    def settle(self) -> None:
+        """The inner half: join, wait for the id maps, make what is left. Requires: the cgroup was joined before."""
+        inner = self._plan.inner
+        # The user namespace first: it gives the capabilities that joining the others needs.
+        for kind in ("user", "pid", "mount", "network", "ipc", "uts", "time"):
+            if kind not in self.joined or (kind == "pid" and not self.needs_stage):
+                continue
+            field, path = self.paths[kind]
+            inner.about(field, _JOIN_HINTS)
+            inner.add("setns", fd=self.joined[kind], n0=FLAG_OF_TYPE[kind], s0=path)
+        inner.about("linux.namespaces", _NEW_HINTS)
+        if self.is_new("user"):
+            inner.add("await", n0=TAG_MAPS)
+        if self.needs_stage:
+            self._stage()
+        if "cgroup" in self.joined:
+            field, path = self.paths["cgroup"]
+            inner.about(field, _JOIN_HINTS)
+            inner.add("setns", fd=self.joined["cgroup"], n0=CLONE_NEWCGROUP, s0=path)
+        elif self.is_new("cgroup"):
+            inner.add("unshare", n0=CLONE_NEWCGROUP)  # after joining, so that the container's cgroup is its root
+
+    def _stage(self) -> None:
+        inner = self._plan.inner
+        inner.add("unshare", n0=self.new_flags & ~(CLONE_NEWUSER | CLONE_NEWCGROUP))
+        for clock, offset in (self._linux.get("timeOffsets") or {}).items():
+            inner.about(f"linux.timeOffsets.{clock}")
+            text = f"{clock} {offset.get('secs', 0)} {offset.get('nanosecs', 0)}\n"
+            inner.add("write_self_proc", s0="timens_offsets", blob=text.encode())
+        inner.about("linux.namespaces", _NEW_HINTS)
+        inner.add("refork")
+        inner.add("signal", n0=TAG_STAGE)
+
+    def become_root_of_user_namespace(self) -> None:
+        """Take the ids 0 inside, so that what is made in the rootfs is owned by the container's root.
+
+        Requires: the rootfs directory was opened before, as the caller, who may pass through private directories.
+        """
+        if self.has("user"):
+            self._plan.inner.about("linux.uidMappings", {EINVAL: "id 0 of the container is not mapped; map it"})
+            self._plan.inner.add("identity", n0=0, n1=0, blob=u32_blob(), s0="allowed")

@@ -1,0 +1,193 @@
+"""The process itself: limits, terminal, identity, capabilities, seccomp, working directory, program.
+
+The same steps end `create` and `exec`. Their order is the kernel's: what needs privilege comes before it is given up, and
+without no_new_privs the seccomp filter, which needs CAP_SYS_ADMIN, comes before the capabilities go.
+"""
+
+from __future__ import annotations
+
+from errno import EACCES, EFAULT, EINVAL, ENOENT, ENOEXEC, ENOTDIR, EPERM
+
+from orlop.errors import InvalidArgument
+from orlop.linux.capabilities import mask_of
+from orlop.linux.rlimits import RLIMIT_NUMBERS
+from orlop.plan.builder import counts, strings_blob, u32_blob, u64_blob
+from orlop.plan.operations import IGNORE_EACCES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from orlop.plan.builder import Plan, Section
+    from orlop.plan.context import HostFacts, SeccompProgram
+
+_FIRST_INHERITED_FD = 3
+
+# The standard permissions of a process without a `user` or `capabilities` section: none at all.
+_NO_CAPABILITIES: dict[str, list[str]] = {}
+
+
+class ProcessCompiler:
+    """Writes the process steps of one plan. `process` is a validated process object of the runtime spec."""
+
+    __slots__ = ("_facts", "_has_user_namespace", "_plan", "_process", "_user")
+
+    def __init__(self, plan: Plan, process: dict[str, Any], facts: HostFacts, *, has_user_namespace: bool) -> None:
+        self._plan = plan
+        self._process = process
+        self._facts = facts
+        self._has_user_namespace = has_user_namespace
+        self._user: dict[str, Any] = process.get("user") or {}
+
+    def oom_score(self) -> None:
+        """Outer, after the clone: the score of init. Raising it needs nothing, lowering it CAP_SYS_RESOURCE."""
+        score = self._process.get("oomScoreAdj")
+        if score is not None:
+            self._plan.after_clone.about(
+                "process.oomScoreAdj", {EACCES: "lowering it needs CAP_SYS_RESOURCE", EPERM: "lowering it needs CAP_SYS_RESOURCE"}
+            )
+            self._plan.after_clone.add("write_init_proc", s0="oom_score_adj", blob=str(score).encode())
+
+    def session(self, keyring: str | None) -> None:
+        """A session and a session keyring of its own."""
+        inner = self._plan.inner
+        inner.about("process")
+        inner.add("sigmask")
+        inner.add("setsid")
+        if keyring:
+            inner.add("keyring", s0=keyring)
+
+    def terminal(self, *, console_socket: int, root: int, bind_console: bool) -> None:
+        """The terminal, if there is to be one. `console_socket` -1: its master goes to the outer process."""
+        if not self._process.get("terminal"):
+            return
+        size = self._process.get("consoleSize") or {}
+        inner = self._plan.inner
+        inner.about("process.terminal", {ENOENT: "the container has no /dev/pts; mount a devpts there"})
+        inner.add(
+            "console",
+            fd=console_socket,
+            at=root,
+            n0=size.get("height", 0) | size.get("width", 0) << 16,
+            n1=self._user.get("uid", 0),
+            s0="/dev/console" if bind_console else None,
+        )
+
+    def limits(self) -> None:
+        """Resource limits. Raising a hard one needs CAP_SYS_RESOURCE, so they come before the capabilities go."""
+        inner = self._plan.inner
+        for index, limit in enumerate(self._process.get("rlimits") or ()):
+            kind = limit["type"]
+            inner.about(
+                f"process.rlimits[{index}] ({kind})",
+                {EPERM: "raising a hard limit needs CAP_SYS_RESOURCE; lower it to the caller's own"},
+            )
+            blob = u64_blob(limit["soft"], limit["hard"])
+            inner.add("rlimit", s0=kind, n0=RLIMIT_NUMBERS[kind], blob=blob)
+
+    def drop_privileges(self, preserve_fds: int) -> None:
+        """Everything from the fds to the capabilities; afterwards nothing of the host can be reached or regained."""
+        inner = self._plan.inner
+        no_new_privileges = bool(self._process.get("noNewPrivileges"))
+        inner.about("process")
+        inner.add("close_range", n0=_FIRST_INHERITED_FD + preserve_fds)
+        if not self._process.get("terminal"):
+            inner.add("stdio_owner", n0=self._user.get("uid", 0))
+        if no_new_privileges:
+            inner.about("process.noNewPrivileges")
+            inner.add("no_new_privs")
+        self._chdir(flags=IGNORE_EACCES)
+        if not no_new_privileges:
+            _seccomp(inner, self._facts.seccomp)
+        capabilities = self._process.get("capabilities") or _NO_CAPABILITIES
+        inner.about("process.capabilities.bounding", {EPERM: "the caller lacks CAP_SETPCAP"})
+        inner.add("bounding_set", n0=self._mask(capabilities, "bounding"))
+        self._identity()
+        inner.about("process.capabilities", {EPERM: "the caller does not have all of these capabilities itself"})
+        sets = [self._mask(capabilities, name) for name in ("effective", "permitted", "inheritable", "ambient")]
+        inner.add("capabilities", blob=u64_blob(*sets))
+        self._chdir(flags=0)  # again as the user: a directory that only it may enter, and the check that it is inside
+        self._lookup()
+
+    def execute(self) -> None:
+        """The very last steps. Nothing follows."""
+        inner = self._plan.inner
+        if self._process.get("noNewPrivileges"):
+            _seccomp(inner, self._facts.seccomp)
+        arguments, environment = self._process["args"], self._environment()
+        inner.about(
+            f'process.args[0] ("{arguments[0]}")',
+            {
+                ENOENT: "its interpreter or loader is missing in the rootfs",
+                ENOEXEC: "it is no program for this machine",
+                EFAULT: "arguments and environment are too long",
+            },
+        )
+        inner.add("execve", blob=strings_blob(arguments, environment), n0=counts(arguments, environment))
+
+    def umask(self) -> None:
+        """The umask, which a rootfs prepared by us must not feel, so it comes late."""
+        umask = self._user.get("umask")
+        self._plan.inner.about("process.user.umask")
+        self._plan.inner.add("umask", n0=0o022 if umask is None else umask)
+
+    def _environment(self) -> list[str]:
+        environment: list[str] = self._process.get("env") or []
+        if any(entry.startswith("HOME=") and len(entry) > len("HOME=") for entry in environment):
+            return environment
+        return [*(entry for entry in environment if not entry.startswith("HOME=")), f"HOME={self._facts.home}"]
+
+    def _identity(self) -> None:
+        user = self._user
+        groups = user.get("additionalGids") or ()
+        self._plan.inner.about(
+            "process.user", {EINVAL: "the id is not mapped in the container's user namespace", EPERM: "the caller may not"}
+        )
+        self._plan.inner.add(
+            "identity", n0=user.get("uid", 0), n1=user.get("gid", 0), blob=u32_blob(*groups), s0="allowed"
+        )
+
+    def _chdir(self, *, flags: int) -> None:
+        cwd = self._process.get("cwd") or "/"
+        self._plan.inner.about(
+            f'process.cwd ("{cwd}")',
+            {
+                ENOENT: "it must be a directory inside the container",
+                ENOTDIR: "it must be a directory",
+                EACCES: "process.user may not enter it",
+            },
+        )
+        self._plan.inner.add("chdir", s0=cwd, flags=flags)
+
+    def _lookup(self) -> None:
+        name = self._process["args"][0]
+        path = None
+        for entry in self._process.get("env") or ():
+            if entry.startswith("PATH="):
+                path = entry[len("PATH=") :]
+        inner = self._plan.inner
+        inner.about(
+            f'process.args[0] ("{name}")',
+            {
+                ENOENT: "the rootfs has no such program; correct process.args, or PATH in process.env",
+                EACCES: "it is not an executable file for process.user",
+            },
+        )
+        inner.add("lookup_program", s0=name, s1=path)
+
+    def _mask(self, capabilities: dict[str, Any], name: str) -> int:
+        names = capabilities.get(name) or ()
+        mask = mask_of(names)
+        unknown = mask & ~self._facts.capability_mask
+        if unknown:
+            missing = next(one for one in names if mask_of((one,)) & unknown)
+            raise InvalidArgument(
+                f'config.json: process.capabilities.{name}: "{missing}" is not known to this kernel', hint="remove it"
+            )
+        return mask
+
+
+def _seccomp(inner: Section, program: SeccompProgram | None) -> None:
+    if program is not None:
+        inner.about("linux.seccomp", {EINVAL: "the kernel refuses a flag or the program"})
+        inner.add("seccomp", blob=program.program, n0=program.flags)

@@ -1,0 +1,60 @@
+"""One request to the runtime: the command line taken apart, and the ways to answer it."""
+
+from __future__ import annotations
+
+from orlop.errors import InvalidArgument
+from orlop.runtime.state_directory import DEFAULT_ROOT, StateRoot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orlop.runtime.command_line import Options
+    from orlop.runtime.log import Log
+    from orlop.runtime.protocol import Connection, Hello
+
+
+class Answer:
+    """What is printed, and the exit code."""
+
+    __slots__ = ("code", "stdout")
+
+    def __init__(self, stdout: str = "", code: int = 0) -> None:
+        self.stdout = stdout
+        self.code = code
+
+
+class Call:
+    """A verb with its options and arguments, for one caller."""
+
+    __slots__ = ("arguments", "connection", "globals", "hello", "log", "options")
+
+    def __init__(
+        self,
+        *,
+        connection: Connection,
+        hello: Hello,
+        log: Log,
+        global_options: Options,
+        options: Options,
+        arguments: list[str],
+    ) -> None:
+        self.connection = connection
+        self.hello = hello
+        self.log = log
+        self.globals = global_options
+        self.options = options
+        self.arguments = arguments
+
+    def state_root(self) -> StateRoot:
+        """The state root of `--root`."""
+        return StateRoot(self.path(self.globals.text("root")) or DEFAULT_ROOT)
+
+    def path(self, text: str) -> str:
+        """A path of the command line as an absolute one; "" stays "". Raises InvalidArgument for control characters."""
+        if not text:
+            return ""
+        if any(ord(character) < 0x20 for character in text):
+            raise InvalidArgument(f"{text!r}: a path with a control character", hint="rename it")
+        path = text if text.startswith("/") else f"{self.hello.cwd}/{text}"
+        while path.endswith("/") and len(path) > 1:
+            path = path[:-1]
+        return path.replace("/./", "/")

@@ -1,0 +1,176 @@
+"""What `create` and `run` share: read and check the configuration, claim the id, compile, have it executed."""
+
+from __future__ import annotations
+
+import posix
+
+from orlop.errors import InvalidArgument, KernelError, NotFound, OrlopError
+from orlop.oci.config import load_config
+from orlop.oci.container_id import parse_container_id
+from orlop.plan.context import CreateRequest, HostFacts
+from orlop.plan.create import STATE_FILE, compile_create
+from orlop.runtime.host import capability_mask, home_directory, place_cgroup, seccomp_program
+from orlop.runtime.state_directory import CONFIG_FILE, state_template, without_process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from orlop.oci.container_id import ContainerId
+    from orlop.plan.builder import Plan
+    from orlop.runtime.call import Call
+
+_CONFIG_MAX_BYTES = 16 << 20
+
+
+def create_container(call: Call, *, is_run: bool, is_detached: bool) -> None:
+    """Create (and run) the container of the command line. On any failure nothing of it is left.
+
+    Raises:
+        OrlopError: naming the field or the call.
+        ExecutorFailed: the executor has undone everything; the state directory went last.
+    """
+    container_id = parse_container_id(call.arguments[0])
+    subject = f'cannot {"run" if is_run else "create"} container "{container_id}"'
+    try:
+        plan = _prepare(call, container_id, is_run=is_run, is_detached=is_detached)
+    except OrlopError as error:
+        raise type(error)(f"{subject}: {error.message}", hint=error.hint) from error
+    call.connection.execute(plan)
+
+
+def _prepare(call: Call, container_id: ContainerId, *, is_run: bool, is_detached: bool) -> Plan:
+    bundle = _bundle(call)
+    data = read_config(bundle)
+    config = load_config(data)
+    config.require_process()
+    for path in config.unknown_properties:
+        call.log.write("debug", f"config.json: {path}: unknown property, ignored")
+    raw = config.raw
+    _check_terminal(call, raw, is_detached=is_detached)
+    root = call.state_root()
+    placement = place_cgroup(raw, container_id)
+    facts = HostFacts(
+        cgroups=placement,
+        capability_mask=capability_mask(),
+        seccomp=seccomp_program((raw.get("linux") or {}).get("seccomp"), root.path),
+        home=home_directory(raw, bundle),
+    )
+    template = state_template(
+        container_id, raw, bundle=bundle, rootfs=_rootfs(raw, bundle), cgroups=placement.paths()
+    )
+    request = create_request(
+        call, container_id, bundle, f"{root.path}/{container_id}", template, is_run=is_run, is_detached=is_detached
+    )
+    # Compiled before anything is made: a configuration that cannot be compiled leaves nothing to undo.
+    plan = compile_create(raw, facts, request)
+    claim = root.claim(container_id)
+    try:
+        claim.write(CONFIG_FILE, data)
+        claim.write(STATE_FILE, without_process(template))  # so that `delete -f` knows the cgroups, whatever happens
+    except OSError:
+        claim.abandon()
+        raise
+    return plan
+
+
+def create_request(
+    call: Call,
+    container_id: ContainerId,
+    bundle: str,
+    state_directory: str,
+    template: bytes,
+    *,
+    is_run: bool,
+    is_detached: bool,
+) -> CreateRequest:
+    """The flags of the command line as the compiler takes them."""
+    options = call.options
+    return CreateRequest(
+        container_id=container_id,
+        bundle=bundle,
+        state_directory=state_directory,
+        state_template=template,
+        is_run=is_run,
+        is_detached=is_detached,
+        keep=is_run and options.flag("keep"),
+        pid_file=call.path(options.text("pid-file")) or None,
+        console_socket=call.path(options.text("console-socket")) or None,
+        pidfd_socket=call.path(options.text("pidfd-socket")) or None,
+        preserve_fds=preserved_fds(call),
+        no_pivot=options.flag("no-pivot"),
+        keyring=not options.flag("no-new-keyring"),
+        subreaper=not (is_run and options.flag("no-subreaper")),
+    )
+
+
+def preserved_fds(call: Call) -> int:
+    """How many fds after stdio the process keeps: --preserve-fds, and what socket activation passed for this process."""
+    count = call.options.number("preserve-fds")
+    if count < 0:
+        raise InvalidArgument(f"--preserve-fds: {count} is negative", hint="give a number of file descriptors")
+    listen = call.hello.environment.get("LISTEN_FDS", "")
+    if listen.isascii() and listen.isdigit():
+        count += int(listen)
+    return count
+
+
+def read_config(bundle: str) -> bytes:
+    """The bytes of the bundle's config.json.
+
+    Raises:
+        NotFound: there is no bundle or no config.json in it.
+        InvalidArgument: it is larger than 16 MiB.
+    """
+    path = f"{bundle}/{CONFIG_FILE}"
+    try:
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+    except FileNotFoundError:
+        raise NotFound(f"{path} does not exist", hint="make one with `orun spec`, or give --bundle") from None
+    except NotADirectoryError:
+        raise NotFound(f"{bundle} is not a directory", hint="give the bundle's directory with --bundle") from None
+    try:
+        size = posix.fstat(fd).st_size
+        if size > _CONFIG_MAX_BYTES:
+            raise InvalidArgument(f"config.json: {size} bytes are more than 16 MiB", hint="make it smaller")
+        data = b""
+        while part := posix.read(fd, size + 1 - len(data) or 1):
+            data += part
+    except IsADirectoryError:
+        raise InvalidArgument(f"{path} is a directory", hint="it must be a file") from None
+    finally:
+        posix.close(fd)
+    return data
+
+
+def _bundle(call: Call) -> str:
+    bundle = call.path(call.options.text("bundle")) or call.hello.cwd
+    try:
+        posix.stat(bundle)
+    except FileNotFoundError:
+        raise NotFound(f"--bundle: {bundle} does not exist", hint="give the bundle's directory") from None
+    except OSError as error:
+        raise KernelError(f"--bundle: {bundle}: {error.strerror}") from error
+    return bundle
+
+
+def _rootfs(config: dict[str, Any], bundle: str) -> str:
+    path: str = config["root"]["path"]
+    return path if path.startswith("/") else f"{bundle}/{path}"
+
+
+def _check_terminal(call: Call, config: dict[str, Any], *, is_detached: bool) -> None:
+    terminal = bool(config["process"].get("terminal"))
+    socket = call.options.text("console-socket")
+    if is_detached and terminal and not socket:
+        raise InvalidArgument(
+            "config.json: process.terminal: a container in the background needs somebody to take its terminal",
+            hint="give --console-socket, or set process.terminal to false",
+        )
+    if socket and not (terminal and is_detached):
+        raise InvalidArgument(
+            "--console-socket: there is no terminal to send"
+            if not terminal
+            else "--console-socket: a foreground container uses the caller's terminal",
+            hint="set process.terminal to true, and detach" if not terminal else "add --detach, or drop it",
+        )

@@ -1,0 +1,97 @@
+"""What the executor reported, in the user's words: field, call with its arguments by name, errno, remedy, on one line."""
+
+from __future__ import annotations
+
+from orlop.errors import KernelError, OrlopError
+from orlop.linux.errno_text import errno_advice, errno_name_and_text
+from orlop.plan.operations import BY_NAME, INNER, OPERATIONS
+from orlop.runtime.protocol import WHERE_STARTER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orlop.plan.builder import Plan, Step
+    from orlop.runtime.protocol import Report
+
+_BY_CODE = {row.code: row for row in OPERATIONS}
+
+# Fields that are not of config.json: they name themselves.
+_OWN_PLACES = ("--", "state directory", "container's init", "start")
+
+# After `start` the operation that failed was in the plan of `create`, which is gone; these are the fields of the few
+# operations that can come after the gate.
+_FIELD_AFTER_START = {
+    "execve": "process.args[0]",
+    "hook": "hooks.startContainer",
+    "seccomp": "linux.seccomp",
+    "await_start": "start",
+}
+
+
+def explain(plan: Plan, report: Report) -> OrlopError:
+    """The error to raise for a report about a plan."""
+    operation = _BY_CODE[report.code].name if report.code in _BY_CODE else f"operation {report.code}"
+    step = None if report.where == WHERE_STARTER else plan.step(report.section, report.index)
+    parts = [plan.subject]
+    field = step.field if step else _FIELD_AFTER_START.get(operation, "")
+    if field:
+        parts.append(field if field.startswith(_OWN_PLACES) else f"config.json: {field}")
+    parts.append(_what_happened(operation, step, report))
+    hint = ""
+    if report.errno:
+        hint = (step.hints or {}).get(report.errno, "") if step else ""
+        hint = hint or errno_advice(report.errno, BY_NAME[operation].call if operation in BY_NAME else "")
+    elif report.status:
+        hint = _status_advice(operation, report)
+    return KernelError(": ".join(parts), hint=hint)
+
+
+def warning_text(plan: Plan, report: Report) -> str:
+    """The line for the log about a step whose failure does not stop the plan."""
+    return explain(plan, report).message
+
+
+def _what_happened(operation: str, step: Step | None, report: Report) -> str:
+    if operation == "hook" and not report.errno:
+        return f"{step.s0} {report.detail}" if step else report.detail
+    if operation in ("wait_signal", "wait_exec") or (report.section == INNER and report.errno == 0):
+        return report.detail or "init ended before it was ready"
+    if operation == "lookup_program" and step:
+        return f"{report.detail or 'cannot be executed'}: {_errno(report.errno)}"
+    call = _call_text(operation, step) if step else operation
+    detail = f" ({report.detail})" if report.detail and report.detail not in call else ""
+    return f"{call}{detail}: {_errno(report.errno)}"
+
+
+def _errno(number: int) -> str:
+    name, text = errno_name_and_text(number)
+    return f"{name} ({text})"
+
+
+def _call_text(operation: str, step: Step) -> str:
+    """The system call with the arguments that matter, numbers by name."""
+    from orlop.linux import flags
+
+    call = BY_NAME[operation].call
+    path = f' "{step.s0}"' if step.s0 else ""
+    if operation in ("write", "write_slot", "sysctl", "write_init_proc", "write_self_proc"):
+        data = step.blob.decode("utf-8", "replace").strip()
+        return f'{call}{path}: "{data}"' if data else f"{call}{path}"
+    if operation in ("clone", "unshare", "setns", "refork"):
+        names = flags.clone_flag_names(step.n0)
+        return f"{call}{path} {names}".rstrip()
+    if operation == "new_mount":
+        options = step.blob.decode("utf-8", "replace").rstrip("\0").replace("\0", ",")
+        return f'{call} "{step.s0}"' + (f' with "{options}"' if options else "")
+    if operation == "symlink":
+        return f'{call}{path} -> "{step.s1}"'
+    if operation == "propagation":
+        return f"{call}{path} {flags.mount_flag_names(step.n0)}"
+    return f"{call}{path}"
+
+
+def _status_advice(operation: str, report: Report) -> str:
+    if operation == "hook":
+        return "see what the hook printed; correct or remove it"
+    if report.status & 0x7F == 9:
+        return "it was killed: is a memory limit too low, or did somebody else end it?"
+    return ""

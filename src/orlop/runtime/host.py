@@ -1,0 +1,190 @@
+"""The facts of the host that the compiler is given: where cgroups are, which capabilities exist, the compiled filter.
+
+Everything is read through /proc and /sys, once per request; nothing is changed, but for the cache of seccomp programs.
+"""
+
+from __future__ import annotations
+
+import os
+import posix
+
+from orlop.errors import FailedPrecondition, InvalidArgument
+from orlop.linux.capabilities import read_capability_mask
+from orlop.linux.cgroup_mounts import CgroupLayout, parse_cgroup_layout
+from orlop.plan.cgroups import CgroupDirectory, CgroupPlacement
+from orlop.plan.context import SeccompProgram
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from orlop.oci.container_id import ContainerId
+
+_PASSWD_MAX_BYTES = 1 << 20
+
+
+def capability_mask() -> int:
+    """Every capability that the running kernel knows."""
+    return read_capability_mask()
+
+
+def place_cgroup(config: dict[str, Any], container_id: ContainerId) -> CgroupPlacement:
+    """Where the container's cgroup goes in each hierarchy of this host, and which directories are missing.
+
+    An absolute cgroupsPath starts at the mount of the hierarchy; a relative one, or none, in this process's own cgroup (v1)
+    or beside it (v2, where a cgroup with processes may have no controlled children), as runc does it.
+
+    Raises:
+        FailedPrecondition: no cgroup hierarchy is mounted.
+        InvalidArgument: the cgroup exists and has processes in it.
+    """
+    layout = parse_cgroup_layout(_read_text("/proc/self/mountinfo"), _read_text("/proc/self/cgroup"))
+    linux = config.get("linux") or {}
+    wanted = linux.get("cgroupsPath") or container_id
+    directories = []
+    for hierarchy in layout.hierarchies:
+        base = hierarchy.own_path
+        if layout.mode == "v2":
+            base = base.rsplit("/", 1)[0] or "/"
+        path = _join(hierarchy.mountpoint, hierarchy.root, base, wanted)
+        missing = _missing(path, hierarchy.mountpoint)
+        if not missing:
+            _refuse_populated(path)
+        name = "" if hierarchy.is_unified else hierarchy.name
+        directory = CgroupDirectory(name, hierarchy.controllers, path, missing)
+        if "cpuset" in hierarchy.controllers and missing and not hierarchy.is_unified:
+            parent = missing[0].rsplit("/", 1)[0]
+            directory.parent_cpus = _read_text(f"{parent}/cpuset.cpus").strip()
+            directory.parent_mems = _read_text(f"{parent}/cpuset.mems").strip()
+        directories.append(directory)
+    if not directories:
+        raise FailedPrecondition("no cgroup hierarchy is mounted", hint="mount cgroup2 on /sys/fs/cgroup")
+    delegate = _delegate(layout, directories[0].path, linux.get("resources") or {}) if layout.mode == "v2" else []
+    if layout.mode == "v2":
+        directories[0].controllers = tuple(_read_text(f"{layout.hierarchies[0].mountpoint}/cgroup.controllers").split())
+    return CgroupPlacement(layout.mode, directories, delegate)
+
+
+def recorded_cgroup(paths: dict[str, str]) -> CgroupPlacement:
+    """The placement of a container that exists, from the paths in its state."""
+    is_v2 = set(paths) == {""}
+    directories = [
+        CgroupDirectory(name, _read_text(f"{path}/cgroup.controllers").split() if is_v2 else name.split(","), path, ())
+        for name, path in paths.items()
+    ]
+    mode = "v2" if is_v2 else "hybrid" if "" in paths else "v1"
+    return CgroupPlacement(mode, directories)
+
+
+def seccomp_program(section: dict[str, Any] | None, state_root: str) -> SeccompProgram | None:
+    """The filter of `linux.seccomp`, compiled by libseccomp, or from the cache under the state root; None without one.
+
+    The cache's key covers the section, the architecture and the library's version. Only root may write there.
+    """
+    if not section:
+        return None
+    from orlop.linux.seccomp_cache import compiled_filter
+
+    program, flags = compiled_filter(section, f"{state_root}/.cache/seccomp")
+    return SeccompProgram(program, flags)
+
+
+def home_directory(config: dict[str, Any], bundle: str) -> str:
+    """HOME for the user of the process, from the rootfs's own /etc/passwd; "/" when it says nothing.
+
+    Only asked when process.env has no HOME. No link is followed on the way, so no file of the host is read.
+    """
+    process = config["process"]
+    if any(entry.startswith("HOME=") and len(entry) > len("HOME=") for entry in process.get("env") or ()):
+        return "/"
+    uid = str((process.get("user") or {}).get("uid", 0))
+    path = config["root"]["path"]
+    rootfs = path if path.startswith("/") else f"{bundle}/{path}"
+    for line in _read_passwd(rootfs).split("\n"):
+        fields = line.split(":")
+        if len(fields) >= 6 and fields[2] == uid and fields[5].startswith("/") and fields[5].isprintable():
+            return fields[5]
+    return "/"
+
+
+def _read_passwd(rootfs: str) -> str:
+    fds: list[int] = []
+    try:
+        directory = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC
+        fds.append(posix.open(rootfs, directory))
+        fds.append(posix.open("etc", directory | posix.O_NOFOLLOW, dir_fd=fds[0]))
+        file = posix.O_RDONLY | posix.O_NOFOLLOW | posix.O_CLOEXEC | posix.O_NONBLOCK
+        fds.append(posix.open("passwd", file, dir_fd=fds[1]))
+        return posix.read(fds[2], _PASSWD_MAX_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    finally:
+        for fd in fds:
+            posix.close(fd)
+
+
+def _join(mountpoint: str, root: str, own_path: str, wanted: str) -> str:
+    """The directory of a cgroup: `wanted`, from the mount's root when absolute, else from our own cgroup."""
+    if not wanted.startswith("/"):
+        below = own_path
+        if root != "/" and (own_path == root or own_path.startswith(root + "/")):
+            below = own_path[len(root) :]
+        wanted = f"{below}/{wanted}"
+    return "/".join([mountpoint, *(part for part in wanted.split("/") if part and part != ".")])
+
+
+def _missing(path: str, mountpoint: str) -> list[str]:
+    """The directories to make, outermost first."""
+    missing: list[str] = []
+    while len(path) > len(mountpoint):
+        try:
+            posix.stat(path)
+            break
+        except FileNotFoundError:
+            missing.insert(0, path)
+            path = path.rsplit("/", 1)[0]
+    return missing
+
+
+def _refuse_populated(path: str) -> None:
+    if _read_text(f"{path}/cgroup.procs"):
+        raise InvalidArgument(
+            f"config.json: linux.cgroupsPath: the cgroup {path} has processes already",
+            hint="choose a cgroup of its own for the container",
+        )
+
+
+def _delegate(layout: CgroupLayout, path: str, resources: dict[str, Any]) -> list[tuple[str, str]]:
+    """v2: the controllers that the limits need, in the subtree_control of every ancestor that lacks them."""
+    mountpoint = layout.hierarchies[0].mountpoint
+    available = _read_text(f"{mountpoint}/cgroup.controllers").split()
+    writes = []
+    ancestor = mountpoint
+    for part in path[len(mountpoint) :].strip("/").split("/"):
+        enabled = _read_text(f"{ancestor}/cgroup.subtree_control").split()
+        writes.extend(
+            (f"{ancestor}/cgroup.subtree_control", controller)
+            for controller in available
+            if controller not in enabled and _is_wanted(controller, resources)
+        )
+        ancestor = f"{ancestor}/{part}"
+    return writes
+
+
+def _is_wanted(controller: str, resources: dict[str, Any]) -> bool:
+    # memory and pids are always wanted: `events` and `ps` of every container are answered from them.
+    return controller in ("memory", "pids", "cpu", "cpuset", "io") or bool(resources.get(controller))
+
+
+def _read_text(path: str) -> str:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        data = b""
+        while part := os.read(fd, 65536):
+            data += part
+        return data.decode("utf-8", "surrogateescape")
+    finally:
+        os.close(fd)

@@ -1,0 +1,38 @@
+"""The log file of the command line (`--log`, `--log-format`): where shims and conmon look for the reason of a failure."""
+
+from __future__ import annotations
+
+import posix
+
+from orlop.oci.json_codec import encode
+from orlop.runtime.state_directory import timestamp
+
+
+class Log:
+    """Appends one line per message, in logrus' shape (the one that runc's callers parse). No path: keeps nothing."""
+
+    __slots__ = ("_path", "is_debug", "is_json")
+
+    def __init__(self, path: str | None, *, is_json: bool, is_debug: bool) -> None:
+        self._path = path
+        self.is_json = is_json
+        self.is_debug = is_debug
+
+    def line(self, level: str, message: str) -> str:
+        """A message as it stands in the log, with its newline."""
+        time = timestamp()[:19] + "Z"
+        if self.is_json:
+            return encode({"level": level, "msg": message, "time": time}) + "\n"
+        quoted = message.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'time="{time}" level={level} msg="{quoted}"\n'
+
+    def write(self, level: str, message: str) -> None:
+        """Append a message; debug ones only with --debug. Does nothing without a log file."""
+        if self._path is None or (level == "debug" and not self.is_debug):
+            return
+        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
+        fd = posix.open(self._path, flags, 0o644)
+        try:
+            posix.write(fd, self.line(level, message).encode("utf-8", "backslashreplace"))
+        finally:
+            posix.close(fd)

@@ -1,0 +1,126 @@
+"""The planner's side of the wire to the executor (docs/executor.md): frames over one connected stream socket."""
+
+from __future__ import annotations
+
+from _struct import Struct
+from posix import read, write
+
+from orlop.errors import Unavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orlop.plan.builder import Plan
+
+HELLO, PLAN, EXIT, WRITE, FAIL, WARN, DONE = range(1, 8)
+
+PROTOCOL_VERSION = 1
+_MESSAGE_MAX = 64 << 20
+_FRAME = Struct("<II")
+_HELLO = Struct("<IIIII")
+_REPORT = Struct("<IIIIII")
+
+WHERE_STARTER = 2
+
+
+class Hello:
+    """Who asks, and for what: the executor's argv, environment, working directory, umask and pid."""
+
+    __slots__ = ("argv", "cwd", "environment", "pid", "umask")
+
+    def __init__(self, argv: list[str], environment: dict[str, str], cwd: str, umask: int, pid: int) -> None:
+        self.argv = argv
+        self.environment = environment
+        self.cwd = cwd
+        self.umask = umask
+        self.pid = pid
+
+
+class Report:
+    """A failure or warning of one operation, as the executor saw it."""
+
+    __slots__ = ("code", "detail", "errno", "index", "section", "status", "where")
+
+    def __init__(self, payload: bytes) -> None:
+        self.section, self.index, self.code, self.errno, self.status, self.where = _REPORT.unpack_from(payload)
+        self.detail = payload[_REPORT.size :].split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
+
+
+class ExecutorFailed(Exception):
+    """The executor reported that an operation of the plan failed; it has run the cleanup section already."""
+
+    def __init__(self, plan: Plan, report: Report) -> None:
+        super().__init__(report.detail)
+        self.plan = plan
+        self.report = report
+
+
+class Connection:
+    """One executor that waits for instructions."""
+
+    __slots__ = ("_fd", "warnings")
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self.warnings: list[tuple[Plan, Report]] = []
+
+    def receive_hello(self) -> Hello:
+        """The first message. Raises Unavailable if it is not one, or of another version."""
+        kind, payload = self._receive()
+        if kind != HELLO:
+            raise Unavailable(f"the executor sent message {kind} instead of HELLO")
+        version, argc, envc, umask, pid = _HELLO.unpack_from(payload)
+        if version != PROTOCOL_VERSION:
+            raise Unavailable(f"the executor speaks protocol {version}, this planner {PROTOCOL_VERSION}")
+        strings = payload[_HELLO.size :].decode("utf-8", "surrogateescape").split("\0")
+        environment = {}
+        for entry in strings[argc : argc + envc]:
+            name, _, value = entry.partition("=")
+            environment[name] = value
+        return Hello(strings[:argc], environment, strings[argc + envc], umask, pid)
+
+    def execute(self, plan: Plan) -> None:
+        """Have a plan executed. Returns when its `detach_planner` or its end is reached.
+
+        Raises:
+            ExecutorFailed: an operation failed; cleanup has run.
+            Unavailable: the executor is gone.
+        """
+        self._send(PLAN, plan.encode())
+        while True:
+            kind, payload = self._receive()
+            if kind == DONE:
+                return
+            if kind == WARN:
+                self.warnings.append((plan, Report(payload)))
+            elif kind == FAIL:
+                raise ExecutorFailed(plan, Report(payload))
+
+    def write(self, fd: int, text: str) -> None:
+        """Have text written to the caller's stdout (1) or stderr (2), and go on."""
+        self._send(WRITE, fd.to_bytes(4, "little") + text.encode("utf-8", "surrogateescape"))
+
+    def exit(self, code: int, stdout: str = "", stderr: str = "") -> None:
+        """The last answer: what to print, and the exit code."""
+        out = stdout.encode("utf-8", "surrogateescape")
+        err = stderr.encode("utf-8", "surrogateescape")
+        self._send(EXIT, code.to_bytes(4, "little") + len(out).to_bytes(4, "little") + out + err)
+
+    def _send(self, kind: int, payload: bytes) -> None:
+        data = memoryview(_FRAME.pack(kind, len(payload)) + payload)
+        while data:
+            data = data[write(self._fd, data) :]
+
+    def _receive(self) -> tuple[int, bytes]:
+        kind, length = _FRAME.unpack(self._read(_FRAME.size))
+        if length > _MESSAGE_MAX:
+            raise Unavailable(f"the executor sent a message of {length} bytes")
+        return kind, self._read(length)
+
+    def _read(self, length: int) -> bytes:
+        data = b""
+        while len(data) < length:
+            part = read(self._fd, length - len(data))
+            if not part:
+                raise Unavailable("the executor is gone")
+            data += part
+        return data

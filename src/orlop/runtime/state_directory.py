@@ -1,0 +1,297 @@
+"""The state directory of a container: who owns an id, what is on disk, and what is true of the process.
+
+    <root>/<id>/            made by `create` with mkdir, which decides between two that race for one id
+        config.json         the configuration as it was at `create` (later edits do not affect the container)
+        state.json          written before the cgroup is made (pid 0), and again by the executor when init has a pid
+        start.sock          init listens on it until `start`
+
+The status is never stored, so it cannot be stale: it follows from the process, the socket, the freezer, and from whether
+somebody holds the directory's lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import posix
+import time
+
+from orlop.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from orlop.linux.procfs import is_alive
+from orlop.oci.container_id import ContainerId, parse_container_id
+from orlop.oci.json_codec import decode, encode
+from orlop.plan.create import START_SOCKET, STATE_FILE
+from orlop.plan.operations import TEMPLATE_PID, TEMPLATE_START_TIME
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+DEFAULT_ROOT = "/run/orun"
+CONFIG_FILE = "config.json"
+
+_LOCK_TIMEOUT_S = 10.0
+_LOCK_POLL_S = 0.005
+
+
+class Container:
+    """A container as its state directory describes it."""
+
+    __slots__ = ("container_id", "directory", "record")
+
+    def __init__(self, container_id: ContainerId, directory: str, record: dict[str, Any]) -> None:
+        self.container_id = container_id
+        self.directory = directory
+        self.record = record
+
+    @property
+    def pid(self) -> int:
+        """The pid of init; 0 when there never was one."""
+        return int(self.record.get("pid", 0))
+
+    @property
+    def start_time(self) -> int:
+        """When init started, in clock ticks since boot (proc(5)): with the pid it names one process for ever."""
+        return int(self.record.get("startTime", 0))
+
+    @property
+    def bundle(self) -> str:
+        """The bundle's absolute path."""
+        return str(self.record["bundle"])
+
+    @property
+    def cgroup_paths(self) -> dict[str, str]:
+        """The container's cgroup directory in each hierarchy; the key "" is the unified one."""
+        return dict(self.record.get("cgroups") or {})
+
+    def is_alive(self) -> bool:
+        """Whether init is there and is no zombie."""
+        return self.pid > 0 and is_alive(self.pid, self.start_time)
+
+    def status(self) -> str:
+        """`creating`, `created`, `running`, `paused` or `stopped`."""
+        if not self.is_alive():
+            return "creating" if self._is_locked() else "stopped"
+        if self._waits_for_start():
+            return "creating" if self._is_locked() else "created"
+        if self._is_locked() and not self._has_started():
+            return "creating"
+        from orlop.runtime.freezer import is_frozen
+
+        return "paused" if is_frozen(self.cgroup_paths) else "running"
+
+    def config(self) -> dict[str, Any]:
+        """The configuration as it was at `create`; empty when `create` was killed before it wrote it."""
+        try:
+            with open(f"{self.directory}/{CONFIG_FILE}", "rb") as file:
+                data: dict[str, Any] = decode(file.read(), CONFIG_FILE)
+                return data
+        except FileNotFoundError:
+            return {}
+
+    def _is_locked(self) -> bool:
+        try:
+            fd = posix.open(self.directory, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            posix.close(fd)
+        return False
+
+    def _has_started(self) -> bool:
+        # A `run` has no start socket: while its planner holds the lock, init may still be the executor.
+        try:
+            return "memfd:" not in posix.readlink(f"/proc/{self.pid}/exe")
+        except OSError:
+            return False
+
+    def _waits_for_start(self) -> bool:
+        from _socket import AF_UNIX, SOCK_STREAM, socket
+
+        try:
+            directory = posix.open(self.directory, os.O_PATH | posix.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        probe = socket(AF_UNIX, SOCK_STREAM)
+        try:
+            # Through the fd: a socket's path may have 107 bytes at most. Init sees the end of file, and waits on.
+            probe.connect(f"/proc/self/fd/{directory}/{START_SOCKET}")
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        finally:
+            probe.close()
+            posix.close(directory)
+        return True
+
+
+class StateRoot:
+    """The directory that holds the state directories (`--root`)."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def find(self, text: str) -> Container:
+        """The container of this id.
+
+        Raises:
+            InvalidArgument: it is no id.
+            NotFound: there is none.
+        """
+        container_id = parse_container_id(text)
+        container = self._read(container_id)
+        if container is None:
+            raise NotFound(f'container "{container_id}" does not exist', hint="see orun list")
+        return container
+
+    def containers(self) -> list[Container]:
+        """Every container, ordered by id."""
+        try:
+            names = sorted(os.listdir(self.path))
+        except FileNotFoundError:
+            return []
+        found = []
+        for name in names:
+            try:
+                container = self._read(parse_container_id(name))
+            except InvalidArgument:
+                continue  # not ours: .cache
+            if container is not None:
+                found.append(container)
+        return found
+
+    def _read(self, container_id: ContainerId) -> Container | None:
+        directory = f"{self.path}/{container_id}"
+        try:
+            with open(f"{directory}/{STATE_FILE}", "rb") as file:
+                record = decode(file.read(), f"{directory}/{STATE_FILE}")
+        except FileNotFoundError:
+            # mkdir was done, state.json not yet written: the creator is at it, or was killed there.
+            if not os.path.isdir(directory):
+                return None
+            record = {"id": container_id, "bundle": "", "rootfs": "", "created": "", "ociVersion": ""}
+        except NotADirectoryError:
+            return None
+        return Container(container_id, directory, record)
+
+    def claim(self, container_id: ContainerId) -> Claim:
+        """Make the state directory, which makes the id ours.
+
+        Raises:
+            AlreadyExists: somebody has it.
+        """
+        directory = f"{self.path}/{container_id}"
+        try:
+            posix.mkdir(directory, 0o700)
+        except FileNotFoundError:
+            os.makedirs(self.path, 0o711, exist_ok=True)
+            return self.claim(container_id)
+        except FileExistsError:
+            raise AlreadyExists(
+                f'container "{container_id}" exists already', hint="choose another id, or delete it first"
+            ) from None
+        fd = posix.open(directory, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        return Claim(directory, fd)
+
+
+class Claim:
+    """A state directory that is being filled. The lock is held until this process ends or `release` is called."""
+
+    __slots__ = ("directory", "fd")
+
+    def __init__(self, directory: str, fd: int) -> None:
+        self.directory = directory
+        self.fd = fd
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file of the directory at once: temporary name, then rename."""
+        temporary = f".{name}"
+        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC
+        fd = posix.open(temporary, flags, 0o600, dir_fd=self.fd)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[posix.write(fd, view) :]
+            posix.fsync(fd)
+        finally:
+            posix.close(fd)
+        posix.rename(temporary, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+
+    def abandon(self) -> None:
+        """Remove the directory again: nothing has been made outside of it."""
+        for name in os.listdir(self.fd):
+            posix.unlink(name, dir_fd=self.fd)
+        posix.rmdir(self.directory)
+
+    def release(self) -> None:
+        """Let go of the lock."""
+        posix.close(self.fd)
+
+
+def lock_for_delete(container: Container) -> int | None:
+    """Take the lock of a container that is to be deleted; None when its directory went away meanwhile.
+
+    Waits for a creator that is at work, 10 s at most.
+
+    Raises:
+        FailedPrecondition: somebody still holds it.
+    """
+    try:
+        fd = posix.open(container.directory, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    deadline = time.monotonic() + _LOCK_TIMEOUT_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                posix.close(fd)
+                raise FailedPrecondition(
+                    f'container "{container.container_id}" is still being created', hint="try again"
+                ) from None
+            time.sleep(_LOCK_POLL_S)
+    if posix.fstat(fd).st_nlink == 0:
+        posix.close(fd)
+        return None
+    return fd
+
+
+def state_template(
+    container_id: ContainerId, config: dict[str, Any], *, bundle: str, rootfs: str, cgroups: dict[str, str]
+) -> bytes:
+    """state.json with the template bytes where the executor writes pid and start time."""
+    record = {
+        "version": 1,
+        "id": container_id,
+        "ociVersion": config["ociVersion"],
+        "bundle": bundle,
+        "rootfs": rootfs,
+        "created": timestamp(),
+        "annotations": config.get("annotations") or {},
+        "cgroups": cgroups,
+    }
+    text = encode(record)
+    numbers = b',"pid":' + TEMPLATE_PID + b',"startTime":' + TEMPLATE_START_TIME + b"}"
+    return text[:-1].encode() + numbers
+
+
+def without_process(template: bytes) -> bytes:
+    """The same record before there is a process."""
+    return template.replace(TEMPLATE_PID, b"0").replace(TEMPLATE_START_TIME, b"0")
+
+
+def timestamp() -> str:
+    """The time now, UTC, as Go's RFC3339Nano prints it."""
+    nanoseconds = time.time_ns()
+    seconds, fraction = divmod(nanoseconds, 1_000_000_000)
+    year, month, day, hour, minute, second, *_ = time.gmtime(seconds)
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:09}Z"
+

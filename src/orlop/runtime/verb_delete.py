@@ -1,0 +1,72 @@
+"""`orun delete`: take back what `create` made, and run the poststop hooks."""
+
+from __future__ import annotations
+
+from orlop.errors import FailedPrecondition, NotFound
+from orlop.plan.start import compile_destroy
+from orlop.runtime.call import Answer
+from orlop.runtime.cgroup_processes import remove_tree
+from orlop.runtime.command_line import BOOL, Flag, Verb
+from orlop.runtime.state_directory import lock_for_delete
+from orlop.runtime.termination import kill_init
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from orlop.runtime.call import Call
+
+VERB = Verb(
+    "delete",
+    "<container-id>",
+    "delete the resources of a container",
+    (Flag("force f", BOOL, "delete the container even if it runs (SIGKILL); no error if it does not exist"),),
+    minimum=1,
+    maximum=1,
+)
+
+
+def run(call: Call) -> Answer | None:
+    """Delete it. Afterwards nothing of it is left.
+
+    Raises:
+        NotFound: there is no such container (not with --force).
+        FailedPrecondition: it runs (not with --force).
+    """
+    force = call.options.flag("force")
+    try:
+        container = call.state_root().find(call.arguments[0])
+    except NotFound:
+        if force:
+            return Answer()
+        raise
+    if not force:
+        status = container.status()
+        if status == "created":
+            kill_init(container)  # nothing of the user's runs yet; runc does so, and containerd's shim relies on it
+        elif status != "stopped":
+            raise FailedPrecondition(
+                f'cannot delete container "{container.container_id}": it is {status}',
+                hint="stop it with orun kill, or use --force",
+            )
+    else:
+        _thaw(container.cgroup_paths)
+        kill_init(container)
+    if lock_for_delete(container) is None:
+        return Answer()
+    container = call.state_root().find(container.container_id)  # as it is now that nobody else is at it
+    if force:
+        kill_init(container)
+    paths = container.cgroup_paths
+    plan = compile_destroy(
+        container.container_id, container.config(), container.bundle, container.directory, list(paths.values())
+    )
+    for path in paths.values():
+        remove_tree(path)  # cgroups that the container made below its own
+    call.connection.execute(plan)
+    return None
+
+
+def _thaw(cgroup_paths: dict[str, str]) -> None:
+    from orlop.runtime.freezer import is_frozen, set_frozen
+
+    if is_frozen(cgroup_paths):
+        set_frozen(cgroup_paths, frozen=False)

@@ -1,0 +1,169 @@
+"""`orun update`: change the resource limits of a container while it runs."""
+
+from __future__ import annotations
+
+from orlop.errors import FailedPrecondition, InvalidArgument, KernelError, NotFound
+from orlop.linux.errno_text import errno_name_and_text
+from orlop.oci.config import validate_resources
+from orlop.oci.json_codec import decode
+from orlop.plan.cgroups import LimitWrite, limit_writes
+from orlop.runtime.call import Answer
+from orlop.runtime.command_line import NUMBER, TEXT, Flag, Verb
+from orlop.runtime.host import recorded_cgroup
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from orlop.plan.cgroups import CgroupPlacement
+    from orlop.runtime.call import Call
+
+# Flag, section and key of linux.resources.
+_LIMITS = (
+    ("memory", "memory", "limit", "memory limit in bytes"),
+    ("memory-reservation", "memory", "reservation", "soft memory limit in bytes"),
+    ("memory-swap", "memory", "swap", "memory and swap in bytes; -1 for no limit"),
+    ("cpu-period", "cpu", "period", "CFS period in microseconds"),
+    ("cpu-quota", "cpu", "quota", "CPU time per period in microseconds"),
+    ("cpu-burst", "cpu", "burst", "CPU time to accumulate, in microseconds"),
+    ("cpu-share", "cpu", "shares", "CPU weight relative to others"),
+    ("cpu-rt-period", "cpu", "realtimePeriod", "realtime period in microseconds"),
+    ("cpu-rt-runtime", "cpu", "realtimeRuntime", "realtime CPU time per period in microseconds"),
+    ("cpu-idle", "cpu", "idle", "1: run only when nothing else wants the CPU"),
+)
+
+VERB = Verb(
+    "update",
+    "<container-id>",
+    "change resource limits of a container",
+    (
+        Flag("resources r", TEXT, "file with linux.resources as JSON, or - for standard input; other flags are ignored"),
+        *(Flag(name, TEXT, text) for name, _, _, text in _LIMITS),
+        Flag("cpuset-cpus", TEXT, "CPUs to run on"),
+        Flag("cpuset-mems", TEXT, "memory nodes to use"),
+        Flag("pids-limit", NUMBER, "the most processes"),
+        Flag("kernel-memory", TEXT, "no effect (obsolete)", hidden=True),
+        Flag("kernel-memory-tcp", TEXT, "no effect (obsolete)", hidden=True),
+        Flag("blkio-weight", NUMBER, "block IO weight (not supported yet)"),
+        Flag("l3-cache-schema", TEXT, "Intel RDT L3 schema (not supported yet)"),
+        Flag("mem-bw-schema", TEXT, "Intel RDT memory bandwidth schema (not supported yet)"),
+    ),
+    minimum=1,
+    maximum=1,
+)
+
+
+def run(call: Call) -> Answer:
+    """Write the new limits. When one is refused, those written before it are put back.
+
+    Raises:
+        KernelError: naming the limit that was refused.
+        FailedPrecondition: the container has stopped.
+    """
+    container = call.state_root().find(call.arguments[0])
+    status = container.status()
+    if status == "stopped":
+        raise FailedPrecondition(
+            f'cannot update container "{container.container_id}": it is stopped', hint="limits need a live container"
+        )
+    resources = _resources(call)
+    validate_resources(resources, source="update")
+    placement = recorded_cgroup(container.cgroup_paths)
+    writes = limit_writes(resources, is_v2=placement.mode == "v2")
+    if placement.mode != "v2":
+        writes = _widen_first(writes, placement)
+    _apply(writes, placement, container.container_id)
+    return Answer()
+
+
+def _resources(call: Call) -> dict[str, Any]:
+    options = call.options
+    if options.text("resources"):
+        return _resources_of_file(call)
+    for flag in ("blkio-weight", "l3-cache-schema", "mem-bw-schema"):
+        if flag in options.given:
+            raise InvalidArgument(f"--{flag}: not supported by this version of orun", hint="drop it")
+    resources: dict[str, Any] = {}
+    for name, section, key, _ in _LIMITS:
+        if options.text(name):
+            resources.setdefault(section, {})[key] = _number(name, options.text(name))
+    for name, key in (("cpuset-cpus", "cpus"), ("cpuset-mems", "mems")):
+        if options.text(name):
+            resources.setdefault("cpu", {})[key] = options.text(name)
+    if "pids-limit" in options.given:
+        resources["pids"] = {"limit": options.number("pids-limit")}
+    return resources
+
+
+def _resources_of_file(call: Call) -> dict[str, Any]:
+    name = call.options.text("resources")
+    path = f"/proc/{call.hello.pid}/fd/0" if name == "-" else call.path(name)
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        raise NotFound(f"--resources: {path} does not exist", hint="give a file, or -") from None
+    resources: Any = decode(data, "standard input" if name == "-" else path)
+    if not isinstance(resources, dict):
+        raise InvalidArgument("--resources: it must be a JSON object", hint='for example {"pids": {"limit": 10}}')
+    return resources
+
+
+_UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "b": 1}
+
+
+def _number(name: str, text: str) -> int:
+    """A number, for memory with a unit (`64m`, `64MiB`) as runc takes it."""
+    digits = text.removeprefix("-")
+    unit = 1
+    if name.startswith("memory") and not digits.isdigit():
+        lower = digits.lower().removesuffix("ib").removesuffix("b") or digits.lower()
+        if lower[-1:] in _UNITS:
+            unit, digits = _UNITS[lower[-1]], lower[:-1]
+        else:
+            digits = lower
+    if not (digits.isascii() and digits.isdigit()):
+        raise InvalidArgument(f'--{name}: "{text}" is not a number', hint="for example 1048576")
+    return int(digits) * unit * (-1 if text.startswith("-") else 1)
+
+
+def _widen_first(writes: list[LimitWrite], placement: CgroupPlacement) -> list[LimitWrite]:
+    """v1 wants memory <= memory and swap at every moment: when growing, the larger one is written first."""
+    memory = next((one for one in writes if one.file == "memory.limit_in_bytes"), None)
+    swap = next((one for one in writes if one.file == "memory.memsw.limit_in_bytes"), None)
+    if memory is None or swap is None:
+        return writes
+    with open(f"{placement.by_controller()['memory']}/{swap.file}", encoding="ascii") as file:
+        current = int(file.read())
+    if int(swap.value) < 0 or int(swap.value) > current:
+        writes.remove(swap)
+        writes.insert(writes.index(memory), swap)
+    return writes
+
+
+def _apply(writes: list[LimitWrite], placement: CgroupPlacement, container_id: str) -> None:
+    paths = placement.by_controller()
+    done: list[tuple[str, str]] = []
+    for write in writes:
+        directory = paths.get(write.controller)
+        if directory is None:
+            raise InvalidArgument(f"{write.field}: this host has no {write.controller} cgroup controller", hint="drop it")
+        file = f"{directory}/{write.file}"
+        try:
+            with open(file, encoding="ascii") as old:
+                before = old.read().strip()
+            _put(file, write.value)
+        except OSError as error:
+            for path, value in reversed(done):
+                _put(path, value)
+            name, text = errno_name_and_text(error.errno or 0)
+            raise KernelError(
+                f'cannot update container "{container_id}": {write.field}: write {file}: "{write.value}": {name} ({text})',
+                hint="the kernel refuses the value; all limits are as before",
+            ) from error
+        done.append((file, before))
+
+
+def _put(path: str, value: str) -> None:
+    with open(path, "w", encoding="ascii") as file:
+        file.write(value)

@@ -1,0 +1,232 @@
+"""Mounts, masks, read-only paths, and what the kernel says when one is refused."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from plan_file import (
+    AT_RECURSIVE,
+    CLONE_NEWNS,
+    MS_PRIVATE,
+    MS_REC,
+    O_DIRECTORY,
+    O_PATH,
+    OPEN_TREE_CLONE,
+    Container,
+    Executor,
+    Plan,
+    new_plan,
+    strings_blob,
+    u64_blob,
+)
+from orlop.plan.operations import TARGET_LIKE_SOURCE, TARGET_MUST_EXIST
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def private_plan() -> Plan:
+    """Outer operations in a mount namespace of their own."""
+    plan = new_plan()
+    plan.outer.add("unshare", n0=CLONE_NEWNS)
+    plan.outer.add("propagation", s0="/", n0=MS_REC | MS_PRIVATE)
+    return plan
+
+
+def test_masked_paths_are_empty_and_cannot_be_written(executor: Executor, root: Path) -> None:
+    (root / "secret").write_text("secret")
+    for name in ("one", "two"):
+        (root / name).mkdir()
+        (root / name / "secret").write_text("secret")
+    container = Container(root)
+    container.usual_mounts()
+    for path in ("/secret", "/one", "/two", "/missing", "/proc/kcore", "/proc/irq"):
+        container.inner.add("mask", fd=container.null, at=container.root, s0=path, n0=200)
+    container.pivot()
+    script = (
+        "cat /secret; ls -A /one /two /proc/irq; touch /one/x 2>/dev/null && echo written;"
+        " test -c /proc/kcore && cat /proc/kcore; cat /proc/mounts | while read a b c d e; do"
+        ' case $b in /one|/two|/proc/irq) echo "$b ${d%%,size*}";; esac; done'
+    )
+    outcome = executor.run(container.run_in_foreground(["/bin/sh", "-c", script])).assert_success()
+    lines = outcome.stdout.splitlines()
+    assert [line for line in lines if line.endswith(":")] == ["/one:", "/proc/irq:", "/two:"]
+    attributes = "ro,nosuid,nodev,noexec,relatime"
+    assert [line for line in lines if " " in line] == [f"{path} {attributes}" for path in ("/one", "/two", "/proc/irq")]
+    assert "secret" not in outcome.stdout
+    assert "written" not in outcome.stdout
+
+
+def test_a_null_device_that_is_none_is_refused(executor: Executor, tmp_path: Path) -> None:
+    """CVE-2025-31133: /dev/null replaced by a link to what the attacker wants bound."""
+    (tmp_path / "null").symlink_to("/proc/version")
+    for path in (tmp_path / "null", "/dev/zero", "/dev"):
+        plan = new_plan()
+        plan.outer.add("open", fd=0, s0=str(path), n0=O_PATH)
+        plan.outer.add("verify_device", fd=0, n0=0x103, n1=0o020000)
+        assert executor.run(plan).failure().errno == "ENODEV"
+
+
+def test_readonly_paths_keep_their_flags_and_mounts_below(executor: Executor, root: Path) -> None:
+    (root / "data" / "below").mkdir(parents=True)
+    container = Container(root)
+    container.usual_mounts()
+    container.mount("tmpfs", "/data", attributes=2 | 8)
+    container.mount("tmpfs", "/data/below")
+    container.inner.add("readonly", at=container.root, s0="/data")
+    container.inner.add("readonly", at=container.root, s0="/missing")
+    container.pivot()
+    script = "touch /data/x 2>/dev/null || echo refused; touch /data/below/x && echo below; cat /proc/mounts"
+    outcome = executor.run(container.run_in_foreground(["/bin/sh", "-c", script])).assert_success()
+    assert outcome.stdout.startswith("refused\nbelow\n")
+    assert "/data tmpfs ro,nosuid,noexec,relatime" in outcome.stdout
+
+
+def test_a_bind_mount_and_its_attributes(executor: Executor, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "file").write_text("bound\n")
+    (tmp_path / "single").write_text("single\n")
+    container = Container(root)
+    for slot, (source, where) in enumerate((("source", "/srv/deep"), ("single", "/etc/single")), 100):
+        container.plan.outer.steps.insert(0, {"operation": "open_tree", "fd": slot, "s0": str(tmp_path / source), "n0": OPEN_TREE_CLONE | AT_RECURSIVE})
+        container.inner.add("mount_setattr", fd=slot, n0=AT_RECURSIVE, blob=u64_blob(1, 0, MS_PRIVATE, 0))
+        container.inner.add("target", fd=150, at=container.root, s0=where, n0=0o755, n1=TARGET_LIKE_SOURCE | slot << 8)
+        container.inner.add("move_mount", fd=slot, at=150, s0=where)
+    container.pivot()
+    script = "cat /srv/deep/file /etc/single; touch /srv/deep/x 2>/dev/null || echo refused"
+    outcome = executor.run(container.run_in_foreground(["/bin/sh", "-c", script])).assert_success()
+    assert outcome.stdout == "bound\nsingle\nrefused\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "errno", "detail"),
+    [
+        ("tmpfs", ["size=banana"], "EINVAL", "option size=banana: e tmpfs: Bad value for 'size'"),
+        ("tmpfs", ["nosuchoption"], "EINVAL", "option nosuchoption: e tmpfs: Unknown parameter 'nosuchoption'"),
+        ("nosuchfs", [], "ENODEV", "fsopen nosuchfs"),
+        ("overlay", ["lowerdir=/nonexistent"], "ENOENT", "option lowerdir=/nonexistent"),
+    ],
+)
+def test_a_refused_option_is_named_with_the_kernels_words(
+    executor: Executor, kind: str, options: list[str], errno: str, detail: str
+) -> None:
+    plan = private_plan()
+    plan.outer.add("new_mount", fd=0, s0=kind, s1=kind, blob=strings_blob(options))
+    failure = executor.run(plan).failure()
+    assert (failure.errno, failure.op) == (errno, "new_mount")
+    assert failure.detail.startswith(detail)
+
+
+def test_the_file_system_of_a_slot_is_verified(executor: Executor) -> None:
+    plan = new_plan()
+    plan.outer.add("open", fd=0, s0="/proc", n0=O_PATH | O_DIRECTORY)
+    plan.outer.add("verify_filesystem", fd=0, n0=0x9FA0)
+    executor.run(plan).assert_success()
+    plan.outer.add("verify_filesystem", fd=0, n0=0x1CD1)
+    assert executor.run(plan).failure().errno == "EINVAL"
+
+
+def test_the_old_root_is_gone(executor: Executor, root: Path) -> None:
+    container = Container(root)
+    container.usual_mounts()
+    container.pivot()
+    outcome = executor.run(container.run_in_foreground(["/bin/sh", "-c", "ls /; while read a b c; do echo $b; done < /proc/mounts"]))
+    lines = outcome.assert_success().stdout.split()
+    assert lines == ["bin", "dev", "etc", "proc", "sys", "tmp", "/", "/proc", "/dev", "/dev/pts"]
+
+
+def test_without_pivot_the_root_is_moved(executor: Executor, root: Path) -> None:
+    container = Container(root)
+    container.inner.add("pivot_root", at=container.root, n0=1)
+    outcome = executor.run(container.run_in_foreground(["/bin/ls", "/"])).assert_success()
+    assert outcome.stdout.split() == ["bin", "dev", "etc", "proc", "sys", "tmp"]
+
+
+def test_a_working_directory_outside_of_the_root_is_refused(executor: Executor, root: Path) -> None:
+    """CVE-2024-21626: a leaked directory fd of the host as the working directory."""
+    container = Container(root)
+    container.usual_mounts()
+    container.inner.add("open", fd=120, s0="/", n0=O_DIRECTORY)
+    container.pivot()
+    step = container.inner.add("chdir", s0="")
+    details = []
+    for number in range(512, 524):
+        container.inner.steps[step]["s0"] = f"/proc/self/fd/{number}"
+        details.append(executor.run(container.plan_with_wait()).failure().detail)
+    # The host's root, and the directory that the container's root was mounted over.
+    assert len([detail for detail in details if detail.endswith("outside of the container's root")]) == 2
+
+
+def test_copy_tree_keeps_everything(executor: Executor, tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    (source / "directory" / "empty").mkdir(parents=True)
+    (source / "file").write_bytes(b"x" * 100_000)
+    (source / "link").symlink_to("/nowhere")
+    os.mkfifo(source / "fifo", 0o640)
+    os.mknod(source / "null", 0o020666, 0x103)
+    os.chmod(source / "file", 0o4755)
+    os.chown(source / "directory", 7, 8)
+    os.lchown(source / "link", 9, 9)
+    os.chmod(source / "directory", 0o1777)
+    os.chmod(source, 0o711)
+    os.setxattr(source / "file", "trusted.test", b"value")
+    os.utime(source / "file", ns=(1_000_000_001, 2_000_000_002))
+    os.utime(source / "directory", ns=(3, 4))
+    target.mkdir()
+    plan = new_plan()
+    plan.outer.add("open", fd=0, s0=str(source), n0=O_PATH | O_DIRECTORY)
+    plan.outer.add("open", fd=1, s0=str(target), n0=O_PATH | O_DIRECTORY)
+    plan.outer.add("copy_tree", fd=0, at=1)
+    executor.run(plan, umask=0o077).assert_success()
+    for name in (".", "file", "link", "fifo", "null", "directory", "directory/empty"):
+        was, now = os.lstat(source / name), os.lstat(target / name)
+        for field in ("st_mode", "st_uid", "st_gid", "st_rdev", "st_mtime_ns"):
+            assert getattr(was, field) == getattr(now, field), (name, field)
+    assert (target / "file").read_bytes() == b"x" * 100_000
+    assert os.readlink(target / "link") == "/nowhere"
+    assert os.getxattr(target / "file", "trusted.test") == b"value"
+
+
+def test_copy_tree_ends_in_the_depth(executor: Executor, tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    (source / "/".join("d" * 80)).mkdir(parents=True)
+    target.mkdir()
+    plan = new_plan()
+    plan.outer.add("open", fd=0, s0=str(source), n0=O_PATH | O_DIRECTORY)
+    plan.outer.add("open", fd=1, s0=str(target), n0=O_PATH | O_DIRECTORY)
+    plan.outer.add("copy_tree", fd=0, at=1)
+    assert executor.run(plan).failure().errno == "ELOOP"
+    shutil.rmtree(source)
+
+
+def test_sysctls_stay_beneath_our_own_procfs(executor: Executor, root: Path, tmp_path: Path) -> None:
+    """CVE-2025-52881: a write to /proc that goes elsewhere."""
+    container = Container(root)
+    container.usual_mounts()
+    container.inner.add("new_mount", fd=90, s0="proc", s1="proc")
+    container.inner.add("sysctl", fd=90, s0="kernel/domainname", blob=b"inside")
+    container.inner.add("sysctl", fd=90, s0="net/ipv4/ip_default_ttl", blob=b"33")
+    container.inner.add("write_self_proc", fd=90, s0="oom_score_adj", blob=b"500")
+    container.pivot()
+    script = "cat /proc/sys/kernel/domainname /proc/sys/net/ipv4/ip_default_ttl /proc/self/oom_score_adj"
+    outcome = executor.run(container.run_in_foreground(["/bin/sh", "-c", script])).assert_success()
+    assert outcome.stdout == "inside\n33\n500\n"
+    for path, errno in (("../sysrq-trigger", "EXDEV"), ("../1/root/x", "EXDEV"), ("no/such", "ENOENT")):
+        plan = new_plan()
+        plan.outer.add("new_mount", fd=90, s0="proc", s1="proc")
+        plan.outer.add("sysctl", fd=90, s0=path, blob=b"")
+        assert executor.run(plan).failure().errno in (errno, "ELOOP", "ENOENT", "EACCES")
+    plan = new_plan()
+    plan.outer.add("open", fd=90, s0=str(tmp_path), n0=O_PATH | O_DIRECTORY)
+    plan.outer.add("sysctl", fd=90, s0="kernel/domainname", blob=b"x")
+    assert executor.run(plan).failure().errno == "EXDEV"
+
+
+def test_must_exist_is_for_paths_that_must(executor: Executor, root: Path) -> None:
+    container = Container(root)
+    container.inner.add("target", fd=99, at=container.root, s0="/nothing", n1=TARGET_MUST_EXIST)
+    failure = executor.run(container.plan_with_wait()).failure()
+    assert (failure.section, failure.errno, failure.detail) == ("inner", "ENOENT", "/nothing")
