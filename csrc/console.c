@@ -44,7 +44,6 @@ static int open_master(struct executor *x, int root)
         if (fd >= 0 || errno != ENOENT)
             break;
     }
-    fd = own_fd(x, fd);
     if (fd < 0)
         return fail(x, errno, "/dev/pts/ptmx");
     if (verify_pty(x, fd, true) == 0)
@@ -58,7 +57,7 @@ static int open_slave(struct executor *x, int master)
     int unlock = 0;
     if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
         return fail(x, errno, "TIOCSPTLCK");
-    int fd = own_fd(x, ioctl(master, K_TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+    int fd = ioctl(master, K_TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return fail(x, errno, "TIOCGPTPEER");
     if (verify_pty(x, fd, false) == 0)

@@ -147,10 +147,7 @@ int op_copy_tree(struct executor *x, const struct operation *op)
         return fail(x, EBADF, "an empty slot");
     if (fstat(from, &found) < 0)
         return fail(x, errno, "the source");
-    mode_t mask = umask(0);
-    int result = copy_directory(x, from, into, 0);
-    umask(mask);
-    if (result < 0)
+    if (copy_directory(x, from, into, 0) < 0)
         return -1;
     /* The slots may be O_PATH: a readable fd for the metadata of the top. */
     int from_read AUTO_CLOSE = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -49,6 +49,7 @@ int main(int argc, char **argv)
     }
     signal(SIGCHLD, SIG_DFL); /* an inherited SIG_IGN would reap init behind our back */
     executor_init(&x);
+    take_umask(&x);
     x.plan = &plan;
     int result = execute_plan(&x);
     if (result < 0)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -84,13 +85,12 @@ static operation_function *const table[OPERATION_CODE_MAX + 1] = {
     [OP_WAIT_EXIT] = op_wait_exit,
 };
 
-/* From 512 on: above what a caller preserves (--preserve-fds, LISTEN_FDS). With a low RLIMIT_NOFILE, the upper half. */
-static int choose_fd_floor(void)
+/* A caller may start us without stdio; the fds that we open must not take its place. */
+static void ensure_stdio(void)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 2 > 512)
-        return 512;
-    return (int)(limit.rlim_cur / 2);
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", O_RDWR); /* the lowest number that is free */
 }
 
 void executor_init(struct executor *x)
@@ -100,7 +100,12 @@ void executor_init(struct executor *x)
     for (int slot = 0; slot < SLOT_MAX; slot++)
         x->slots[slot] = -1;
     x->planner = x->init_pidfd = x->sync = x->starter = x->terminal = -1;
-    x->fd_floor = choose_fd_floor();
+    ensure_stdio();
+}
+
+void take_umask(struct executor *x)
+{
+    x->umask = umask(0);
 }
 
 void executor_reset(struct executor *x)
@@ -116,26 +121,12 @@ void executor_reset(struct executor *x)
     x->is_cleaned = x->init_is_reaped = x->init_executed = false;
 }
 
-int own_fd(struct executor *x, int fd)
-{
-    if (fd < 0 || fd >= x->fd_floor)
-        return fd;
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, x->fd_floor);
-    if (high < 0 && (errno == EINVAL || errno == EMFILE)) /* an rlimit operation has lowered RLIMIT_NOFILE below the floor */
-        return fd;
-    int error = errno;
-    close(fd);
-    errno = error;
-    return high;
-}
-
 int fill_slot(struct executor *x, int slot, int fd)
 {
-    int owned = own_fd(x, fd);
-    if (owned < 0)
+    if (fd < 0)
         return -1;
     close_fd(&x->slots[slot]);
-    x->slots[slot] = owned;
+    x->slots[slot] = fd;
     return 0;
 }
 

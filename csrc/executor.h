@@ -30,7 +30,7 @@ struct executor {
     struct failure failure;
 
     int slots[SLOT_MAX]; /* -1: empty */
-    int fd_floor;        /* our own fds live from here on, so that the caller's stay where they are until exec */
+    mode_t umask;        /* the caller's */
 
     int planner;       /* socket, -1: none (any more) */
     pid_t planner_pid; /* 0: not our child, or reaped */
@@ -61,6 +61,7 @@ struct executor {
 
 /* execute.c */
 void executor_init(struct executor *x);
+void take_umask(struct executor *x);     /* from here on modes are exact; hooks get the caller's umask back */
 void executor_reset(struct executor *x); /* for one more plan: forgets slots and init, keeps the planner */
 int execute_plan(struct executor *x);                     /* outer and, on failure, cleanup; -1: x->failure is set */
 int execute_section(struct executor *x, uint32_t section); /* stops at the first failure */
@@ -76,8 +77,7 @@ void print_failure(const char *word, const struct failure *failure);
 void deliver_warning(struct executor *x, const struct failure *failure); /* outer: to the planner, else stderr */
 void warn_failure(struct executor *x); /* x->failure becomes a warning, from whichever side we are */
 
-/* Slots (execute.c). Owned fds are close-on-exec and at fd_floor or above. */
-int own_fd(struct executor *x, int fd);                     /* moves a fresh fd up; -1 passes through with its errno */
+/* Slots (execute.c). Every fd of ours is close-on-exec, so those that the caller passes on are untouched. */
 int fill_slot(struct executor *x, int slot, int fd);        /* takes a fresh fd; fails with errno when it is -1 */
 int slot_or_none(const struct executor *x, int slot);       /* the fd, -1 when empty */
 int base_fd(const struct executor *x, int slot);            /* AT_FDCWD for -1 */

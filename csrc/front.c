@@ -106,7 +106,7 @@ static int spawn_planner(const char *python, const char *script, int fd, pid_t *
     return error;
 }
 
-int start_planner(int fd_floor, int *socket, pid_t *pid)
+int start_planner(int *socket, pid_t *pid)
 {
     char directory[PATH_MAX], python[PATH_MAX + 16], script[PATH_MAX];
     int ends[2];
@@ -125,12 +125,10 @@ int start_planner(int fd_floor, int *socket, pid_t *pid)
         dprintf(2, "orun: cannot start the planner: socketpair: %s\n", strerror(errno));
         return -1;
     }
-    *socket = fcntl(ends[0], F_DUPFD_CLOEXEC, fd_floor);
-    int theirs = fcntl(ends[1], F_DUPFD, fd_floor); /* not close-on-exec: it is for the planner */
-    close(ends[0]);
+    *socket = ends[0];
+    fcntl(ends[1], F_SETFD, 0); /* it is for the planner */
+    int error = spawn_planner(python, script, ends[1], pid);
     close(ends[1]);
-    int error = *socket < 0 || theirs < 0 ? errno : spawn_planner(python, script, theirs, pid);
-    close(theirs);
     if (error == 0)
         return 0;
     dprintf(2, "orun: cannot start the planner: %s: %s\n", python, strerror(error));

@@ -9,8 +9,8 @@
 
 /* create, run and exec put us into a container, which must not be able to write to our binary. */
 bool verb_enters_container(int argc, char **argv);
-/* Starts PYTHON SCRIPT FD; prints one line and returns -1 when it cannot. fd_floor: where our end of the socket goes. */
-int start_planner(int fd_floor, int *socket, pid_t *pid);
+/* Starts PYTHON SCRIPT FD; prints one line and returns -1 when it cannot. */
+int start_planner(int *socket, pid_t *pid);
 /* Executes a sealed copy of ourselves with the same argv and the stage variable; returns (-1, a line printed) on failure. */
 int execute_sealed(char **argv, int socket, pid_t planner);
 /* In the sealed copy: takes socket and planner from the stage variable, and removes it from the environment. False when

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "deadline.h"
@@ -27,6 +28,7 @@ static _Noreturn void run_program(struct executor *x, const struct operation *op
 {
     /* The process group is what a timeout kills; it must not be ours. */
     setpgid(0, 0);
+    umask(x->umask);
     op_sigmask(x, NULL);
     /* stdout goes where stderr goes: ours may be a protocol (the console socket's, a log's). close_range takes the rest. */
     if (dup2(input, 0) >= 0 && dup2(2, 1) >= 0 && dup2(failed, 3) >= 0 && fcntl(3, F_SETFD, FD_CLOEXEC) == 0 &&
@@ -38,6 +40,14 @@ static _Noreturn void run_program(struct executor *x, const struct operation *op
     _exit(127);
 }
 
+/* Above the numbers that the child's dup2 calls take. */
+static int raise_fd(int fd)
+{
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+    close(fd);
+    return high;
+}
+
 static int start(struct executor *x, const struct operation *op, struct run *run)
 {
     char **env, **argv = string_arrays(x, op, &env);
@@ -47,10 +57,10 @@ static int start(struct executor *x, const struct operation *op, struct run *run
     pid_t pid = -1;
     if (pipe2(input, O_CLOEXEC) == 0 && pipe2(failed, O_CLOEXEC) == 0) {
         /* Moved up, so that the dup2 onto 0 to 3 in the child hit none of them. */
-        input[0] = own_fd(x, input[0]);
-        input[1] = own_fd(x, input[1]);
-        failed[0] = own_fd(x, failed[0]);
-        failed[1] = own_fd(x, failed[1]);
+        input[0] = raise_fd(input[0]);
+        input[1] = raise_fd(input[1]);
+        failed[0] = raise_fd(failed[0]);
+        failed[1] = raise_fd(failed[1]);
         struct k_clone_args args = {
             .flags = K_CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD};
         pid = k_clone3(&args);
@@ -67,7 +77,7 @@ static int start(struct executor *x, const struct operation *op, struct run *run
         return fail(x, error, "fork");
     }
     run->pid = pid;
-    run->pidfd = own_fd(x, pidfd);
+    run->pidfd = pidfd;
     run->input = input[1];
     run->failed = failed[0];
     fcntl(run->input, F_SETFL, O_NONBLOCK); /* it need not read */

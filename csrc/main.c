@@ -138,7 +138,7 @@ int main(int argc, char **argv)
     executor_init(&x);
     bool enters = verb_enters_container(argc, argv);
     if (!take_stage(environ, &x.planner, &x.planner_pid)) {
-        if (start_planner(x.fd_floor, &x.planner, &x.planner_pid) < 0)
+        if (start_planner(&x.planner, &x.planner_pid) < 0)
             return 1;
         if (enters) {
             execute_sealed(argv, x.planner, x.planner_pid);
@@ -149,8 +149,9 @@ int main(int argc, char **argv)
     prctl(PR_SET_NAME, "orun", 0, 0, 0);
     if (enters && geteuid() == 0) /* an unprivileged owner could no longer write its child's uid_map */
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    take_umask(&x);
     /* When it is gone already, the read that follows says so. */
-    send_hello(x.planner, argc, argv, environ);
+    send_hello(x.planner, x.umask, argc, argv, environ);
     int code = serve(&x);
     reap_planner(&x);
     return code;

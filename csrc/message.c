@@ -122,7 +122,7 @@ static char *append(char *at, const char *string)
     return stpcpy(at, string) + 1;
 }
 
-int send_hello(int socket, int argc, char **argv, char **env)
+int send_hello(int socket, mode_t mask, int argc, char **argv, char **env)
 {
     char cwd[PATH_MAX] = "";
     uint32_t envc, argc_found;
@@ -132,8 +132,6 @@ int send_hello(int socket, int argc, char **argv, char **env)
     char *payload = malloc(length);
     if (!payload)
         return -1;
-    mode_t mask = umask(0);
-    umask(mask);
     uint32_t numbers[5] = {HELLO_VERSION, (uint32_t)argc, envc, (uint32_t)mask, (uint32_t)getpid()};
     memcpy(payload, numbers, sizeof numbers);
     char *at = payload + sizeof numbers;

@@ -30,7 +30,7 @@ int receive_message(int socket, struct message *message);
 /* -1 and errno when the peer is gone; never SIGPIPE. */
 int send_message(int socket, uint32_t type, const void *payload, size_t length);
 int send_failure(int socket, uint32_t type, const struct failure *failure);
-int send_hello(int socket, int argc, char **argv, char **env);
+int send_hello(int socket, mode_t mask, int argc, char **argv, char **env);
 /* All of it, to a stdio fd: 0, or -1 and errno. */
 int write_all(int fd, const void *data, size_t length);
 

@@ -28,10 +28,7 @@ int op_mkdir(struct executor *x, const struct operation *op)
     int base;
     if (base_or_fail(x, op, &base) < 0)
         return -1;
-    mode_t mask = umask(0);
-    int result = mkdirat(base, text(x, op->s0), (mode_t)op->n0), error = errno;
-    umask(mask);
-    return result < 0 ? fail(x, error, "%s", text(x, op->s0)) : 0;
+    return mkdirat(base, text(x, op->s0), (mode_t)op->n0) < 0 ? fail(x, errno, "%s", text(x, op->s0)) : 0;
 }
 
 /* A cgroup stays busy for a moment after its last process was reaped. */
@@ -110,7 +107,7 @@ static int write_temporary(int base, const char *temporary, mode_t mode, const c
     int fd AUTO_CLOSE = openat(base, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -1;
-    if (write_all(fd, data, length) == 0 && fchmod(fd, mode) == 0 && fsync(fd) == 0)
+    if (write_all(fd, data, length) == 0 && fchmod(fd, mode) == 0)
         return 0;
     int error = errno;
     unlinkat(base, temporary, 0);

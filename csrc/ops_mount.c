@@ -186,7 +186,7 @@ static int empty_directory(struct executor *x)
     if (k_fsconfig(context, K_FSCONFIG_CMD_CREATE, NULL, NULL) < 0)
         return fail_context(x, context, "tmpfs", "");
     int mount = k_fsmount(context, K_MOUNT_ATTR_RDONLY | K_MOUNT_ATTR_NOSUID | K_MOUNT_ATTR_NODEV | K_MOUNT_ATTR_NOEXEC);
-    return mount < 0 ? fail(x, errno, "fsmount tmpfs") : own_fd(x, mount);
+    return mount < 0 ? fail(x, errno, "fsmount tmpfs") : mount;
 }
 
 static int clone_and_move(struct executor *x, int from, int to, const char *path)
@@ -265,9 +265,7 @@ int op_mknod(struct executor *x, const struct operation *op)
     if (parent < 0)
         return fail(x, errno, "parent of %s", path);
     memcpy(owner, text(x, op->blob), op->blob_length == sizeof owner ? sizeof owner : 0);
-    mode_t mask = umask(0);
     int result = mknodat(parent, name, (mode_t)op->n0, op->n1), error = errno;
-    umask(mask);
     if (result < 0 && error != EEXIST)
         return fail(x, error, "%s", path);
     /* A node that was there keeps its owner and mode: it may be a bind mount of the host's. */

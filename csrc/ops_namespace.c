@@ -30,8 +30,8 @@ static int make_sync(struct executor *x, int *inner)
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return -1;
-    x->sync = own_fd(x, ends[0]);
-    *inner = own_fd(x, ends[1]);
+    x->sync = ends[0];
+    *inner = ends[1];
     if (x->sync >= 0 && *inner >= 0)
         return 0;
     close_fd(&x->sync);
@@ -70,7 +70,7 @@ int op_clone(struct executor *x, const struct operation *op)
         return fail(x, error, "flags 0x%llx", (unsigned long long)op->n0);
     }
     x->init_pid = pid;
-    x->init_pidfd = own_fd(x, pidfd);
+    x->init_pidfd = pidfd;
     return 0;
 }
 

@@ -152,7 +152,6 @@ int resolve_or_create(int root, const char *path, enum missing missing, mode_t m
         return -1;
     }
     strcpy(work, path);
-    mode_t mask = umask(0); /* the modes asked for are exact; this process has one thread */
     for (int round = 0; round < ROUNDS_MAX; round++) {
         int fd = resolve(root, work, 0, extra);
         if (fd >= 0) {
@@ -165,9 +164,6 @@ int resolve_or_create(int root, const char *path, enum missing missing, mode_t m
             break;
         errno = EAGAIN; /* should the rounds end: somebody removes as fast as we make */
     }
-    int error = errno;
-    umask(mask);
-    errno = error;
     return result;
 }
 

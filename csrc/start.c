@@ -29,7 +29,7 @@ static int connect_to(struct executor *x, int directory, const char *name, int t
     struct sockaddr_un address;
     if (address_of(x, directory, name, &address) < 0)
         return -1;
-    int fd = own_fd(x, socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return fail(x, errno, "socket");
     if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
@@ -51,7 +51,7 @@ static int connect_path(struct executor *x, const char *path, int type)
         return fail(x, ENAMETOOLONG, "%s", path);
     memcpy(directory, path, length);
     directory[length] = 0;
-    int fd AUTO_CLOSE = own_fd(x, open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    int fd AUTO_CLOSE = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return fail(x, errno, "%s", directory);
     return connect_to(x, fd, slash + 1, type);
@@ -102,7 +102,7 @@ int op_listen(struct executor *x, const struct operation *op)
         return fail(x, EBADF, "slot %d is empty", op->at);
     if (address_of(x, directory, text(x, op->s0), &address) < 0)
         return -1;
-    int fd = own_fd(x, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return fail(x, errno, "socket");
     mode_t mask = umask(0177); /* mode 0600 from the first moment */
@@ -124,7 +124,7 @@ int op_await_start(struct executor *x, const struct operation *op)
     if (listener < 0)
         return fail(x, EBADF, "slot %d is empty", op->fd);
     for (;;) {
-        int fd = own_fd(x, accept4(listener, NULL, NULL, SOCK_CLOEXEC));
+        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         char byte;
         ssize_t got;
         if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))

@@ -213,7 +213,7 @@ int op_supervise(struct executor *x, const struct operation *op)
     relay.to_master.start = relay.to_master.end = relay.from_master.start = relay.from_master.end = 0;
     relay.master = -1;
     sigfillset(&all);
-    int signals AUTO_CLOSE = own_fd(x, signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
+    int signals AUTO_CLOSE = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals < 0)
         return fail(x, errno, "signalfd");
     if (op->n0 & EXPECTS_TERMINAL && x->terminal >= 0)

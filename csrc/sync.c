@@ -88,7 +88,7 @@ static ssize_t receive_packet(int socket, struct report *report, int *fd, int fl
 /* refork: the first child is gone, or about to be; its sibling is init from now on. */
 static int adopt_new_init(struct executor *x, pid_t pid)
 {
-    int pidfd = own_fd(x, k_pidfd_open(pid));
+    int pidfd = k_pidfd_open(pid);
     if (pidfd < 0)
         return fail(x, errno, "pidfd_open of the new init");
     siginfo_t info;
@@ -131,7 +131,7 @@ int outer_receive(struct executor *x, int flags)
         break;
     case REPORT_TERMINAL:
         close_fd(&x->terminal);
-        x->terminal = own_fd(x, fd);
+        x->terminal = fd;
         break;
     case REPORT_WARNING:
         deliver_warning(x, &report.failure);

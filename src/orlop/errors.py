@@ -38,22 +38,16 @@ class AlreadyExists(OrlopError):
     kind = "AlreadyExists"
 
 
-class FailedPrecondition(OrlopError):
-    """It exists, but is in a state in which this cannot be done."""
-
-    kind = "FailedPrecondition"
-
-
 class PermissionDenied(OrlopError):
     """The caller may not do this."""
 
     kind = "PermissionDenied"
 
 
-class Unavailable(OrlopError):
-    """A peer or a library is not there (now)."""
+class FailedPrecondition(OrlopError):
+    """It exists, but is in a state in which this cannot be done."""
 
-    kind = "Unavailable"
+    kind = "FailedPrecondition"
 
 
 class NotImplementedFeature(OrlopError):
@@ -62,20 +56,38 @@ class NotImplementedFeature(OrlopError):
     kind = "NotImplemented"
 
 
-class KernelError(OrlopError):
-    """The kernel, or a program that we ran, refused. The message names call, arguments and errno."""
+class Internal(OrlopError):
+    """A fault of ours: nothing that the caller could have done otherwise."""
 
     kind = "Internal"
 
 
-# kind: (exit code of our programs, gRPC status code; ttrpc uses the same numbers)
+class KernelError(Internal):
+    """The kernel, or a program that we ran, refused. The message names call, arguments and errno.
+
+    `call` and `errno` are there as fields too, for callers that act on them; "" and 0 when no single call failed.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", call: str = "", errno: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.call = call
+        self.errno = errno
+
+
+class Unavailable(OrlopError):
+    """A peer or a library is not there (now)."""
+
+    kind = "Unavailable"
+
+
+# Kind: (exit code of our programs, number and name of the gRPC status code; ttrpc uses gRPC's).
 CODES = {
-    "InvalidArgument": (1, 3),
-    "NotFound": (1, 5),
-    "AlreadyExists": (1, 6),
-    "PermissionDenied": (1, 7),
-    "FailedPrecondition": (1, 9),
-    "NotImplemented": (1, 12),
-    "Internal": (1, 13),
-    "Unavailable": (1, 14),
+    "InvalidArgument": (1, 3, "INVALID_ARGUMENT"),
+    "NotFound": (1, 5, "NOT_FOUND"),
+    "AlreadyExists": (1, 6, "ALREADY_EXISTS"),
+    "PermissionDenied": (1, 7, "PERMISSION_DENIED"),
+    "FailedPrecondition": (1, 9, "FAILED_PRECONDITION"),
+    "NotImplemented": (1, 12, "UNIMPLEMENTED"),
+    "Internal": (1, 13, "INTERNAL"),
+    "Unavailable": (1, 14, "UNAVAILABLE"),
 }

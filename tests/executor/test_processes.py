@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from plan_file import (
@@ -25,8 +25,6 @@ from plan_file import (
 from orlop.plan.operations import BEST_EFFORT, EXCLUSIVE, IGNORE_ENOENT, TEMPLATE_PID, TEMPLATE_START_TIME
 from waiting import is_alive, wait_until
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ALL_CAPABILITIES = (1 << 41) - 1
 
@@ -60,7 +58,7 @@ def test_death_by_a_signal_is_128_and_its_number(executor: Executor) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGTSTP, signal.SIGRTMIN + 3])
 def test_signals_are_forwarded(executor: Executor, number: int) -> None:
-    script = f"trap 'echo got; exit 7' {number}; echo ready; while :; do read -t 0.05 <> <(:); done"
+    script = f"trap 'echo got; exit 7' {number}; echo ready; while :; do sleep 0.01; done"
     process = executor.start(simple_container(script).plan, stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
@@ -279,7 +277,7 @@ def test_a_reforked_init_is_the_one_that_counts(executor: Executor, tmp_path: Pa
     pid, start_time = (tmp_path / "pid").read_text().split()
     with open(f"/proc/{pid}/stat") as file:
         assert file.read().rsplit(")", 1)[1].split()[19] == start_time
-    children = open(f"/proc/{process.pid}/task/{process.pid}/children").read().split()
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     assert children == [pid]  # the first child was reaped
     process.communicate(b"\n", timeout=10)
     assert process.returncode == 6

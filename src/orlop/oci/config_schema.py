@@ -19,7 +19,6 @@ from orlop.oci.config_names import (
 )
 from orlop.oci.field_checks import (
     absolute_path,
-    path_or_empty,
     array,
     boolean,
     ignored,
@@ -27,6 +26,7 @@ from orlop.oci.field_checks import (
     mapping,
     not_yet,
     one_of,
+    path_or_empty,
     record,
     text,
 )
@@ -35,6 +35,8 @@ _U16 = integer(0, (1 << 16) - 1)
 _U32 = integer(0, (1 << 32) - 1)
 _U64 = integer(0, (1 << 64) - 1)
 _I64 = integer(-(1 << 63), (1 << 63) - 1)
+_BYTES = integer(-1, (1 << 63) - 1)  # -1: no limit
+_DEVICE_NUMBER = integer(-1, (1 << 32) - 1)  # -1: all of them
 _ID = integer(0, (1 << 32) - 2)  # 2^32 - 1 means "no change" to the kernel: CVE-2024-40635
 _TEXT = text()
 _NAME = text(empty=False)
@@ -57,7 +59,7 @@ PROCESS = record(
         ),
         "apparmorProfile": not_yet,
         "capabilities": record(
-            {name: _CAPABILITIES for name in ("effective", "bounding", "inheritable", "permitted", "ambient")}
+            dict.fromkeys(("effective", "bounding", "inheritable", "permitted", "ambient"), _CAPABILITIES)
         ),
         "noNewPrivileges": boolean,
         "oomScoreAdj": integer(-1000, 1000),
@@ -115,8 +117,8 @@ _DEVICE_RULE = record(
     {
         "allow": boolean,
         "type": one_of(("a", "c", "b"), "device type", empty=True),
-        "major": _I64,
-        "minor": _I64,
+        "major": _DEVICE_NUMBER,
+        "minor": _DEVICE_NUMBER,
         "access": _TEXT,
     },
     ("allow",),
@@ -128,11 +130,11 @@ RESOURCES = record(
         "devices": array(_DEVICE_RULE),
         "memory": record(
             {
-                "limit": _I64,
-                "reservation": _I64,
-                "swap": _I64,
-                "kernel": _I64,
-                "kernelTCP": _I64,
+                "limit": _BYTES,
+                "reservation": _BYTES,
+                "swap": _BYTES,
+                "kernel": _BYTES,
+                "kernelTCP": _BYTES,
                 "swappiness": integer(0, 100),
                 "disableOOMKiller": boolean,
                 "useHierarchy": boolean,
@@ -225,7 +227,7 @@ CONFIG = record(
         "hostname": _TEXT,
         "domainname": _TEXT,
         "mounts": array(_MOUNT),
-        "hooks": record({kind: array(_HOOK) for kind in HOOK_KINDS}),
+        "hooks": record(dict.fromkeys(HOOK_KINDS, array(_HOOK))),
         "annotations": mapping(_TEXT),
         "linux": _LINUX,
         # Sections for other platforms, which a runtime on Linux need not look at (config.md, "Platform-specific").

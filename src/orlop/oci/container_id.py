@@ -6,7 +6,8 @@ from orlop.errors import InvalidArgument
 
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-")
 _OTHERS = _FIRST | {"."}
-_LENGTH_MAX = 200  # with a temporary name around it, it must still be a file name (255 bytes)
+_LENGTH_MAX = 200  # with what we put around it, it must still be a file name (255 bytes); runc's 1024 never fit
+_SHOWN_MAX = 60
 
 
 class ContainerId(str):
@@ -23,10 +24,17 @@ def parse_container_id(text: str) -> ContainerId:
     """
     if not text:
         raise InvalidArgument("container id: it is empty", hint="give a name")
+    if len(text) > _LENGTH_MAX:
+        raise InvalidArgument(
+            f'container id: "{_printable(text[:_SHOWN_MAX])}..." has {len(text)} characters',
+            hint=f"use {_LENGTH_MAX} at most",
+        )
     if text[0] not in _FIRST or not _OTHERS.issuperset(text):
         raise InvalidArgument(
-            f"container id: {text!r} is not valid", hint="use letters, digits, _ + - and . (not first)"
+            f'container id: "{_printable(text)}" is not valid', hint="use letters, digits, _ + - and . (not first)"
         )
-    if len(text) > _LENGTH_MAX:
-        raise InvalidArgument(f"container id: {len(text)} characters", hint=f"use {_LENGTH_MAX} at most")
     return ContainerId(text)
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else ascii(text)[1:-1]

@@ -1,8 +1,8 @@
 """The building blocks of a schema: checks of one JSON value each, made once, called with (value, path, context).
 
 A check raises InvalidArgument that names the field, or returns. An object's check also collects properties that the spec
-does not define (they are ignored, as the spec demands, but can be told), and drops those that are null, which Go's decoder
-treats as absent.
+does not define (they are ignored, as the spec demands, but can be told), and drops those that are null, which Go's
+decoder treats as absent.
 """
 
 from __future__ import annotations
@@ -17,36 +17,68 @@ if TYPE_CHECKING:
     Check = Callable[[Any, str, "Context"], None]
 
 _SHOWN_MAX = 60
+_LISTED_MAX = 12
 
 
 class Context:
-    """What one validation knows: the source's name for messages, and the unknown properties it met."""
+    """What one validation knows: the source's name for messages, and the unknown properties it met.
+
+    `unknown` has, for each of them, its path and the names that would have been known there.
+    """
 
     __slots__ = ("source", "unknown")
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.unknown: list[str] = []
+        self.unknown: list[tuple[str, Sequence[str]]] = []
 
     def refuse(self, path: str, why: str, hint: str) -> NoReturn:
         """Raise InvalidArgument about a field."""
-        raise InvalidArgument(f"{self.source}: {path}: {why}" if path else f"{self.source}: {why}", hint=hint)
+        raise InvalidArgument(f"{self._place(path)}{why}", hint=hint)
+
+    def not_supported(self, path: str, what: str = "", hint: str = "remove it") -> NoReturn:
+        """Raise NotImplementedFeature about a field that the spec has and this version has not."""
+        subject = f"{what} is not supported" if what else "not supported"
+        raise NotImplementedFeature(f"{self._place(path)}{subject} by this version of orun", hint=hint)
+
+    def _place(self, path: str) -> str:
+        return f"{self.source}: {path}: " if path else f"{self.source}: "
 
 
 def shown(value: Any) -> str:
     """A value as an error shows it: short, on one line, in JSON's own words."""
     from orlop.oci.json_codec import encode
 
-    text = encode(value)
+    try:
+        text = encode(value)
+    except InvalidArgument:
+        return "a deeply nested value"
     return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """Advice that offers the nearest known word, or all of them."""
-    from difflib import get_close_matches  # only when an error is told
+    """Advice that offers the nearest known word, or the first of them."""
+    match = nearest_word(word, known)
+    if match:
+        return f'use "{match}"'
+    rest = ", ..." if len(known) > _LISTED_MAX else ""
+    return f"use one of {', '.join(known[:_LISTED_MAX])}{rest}"
 
-    match = get_close_matches(word, known, 1, 0.5) or [one for one in known if word and one.startswith(word)][:1]
-    return f'use "{match[0]}"' if match else f"use one of {', '.join(known[:12])}"
+
+def nearest_word(word: str, known: Sequence[str]) -> str:
+    """The known word that was probably meant; "" if none is near."""
+    from difflib import get_close_matches  # only when an error or a debug line is told
+
+    folded = {one.casefold(): one for one in known}
+    match = get_close_matches(word.casefold(), list(folded), 1, 0.5)
+    if not match and word:
+        match = [one for one in folded if one.startswith(word.casefold())][:1]
+    return folded[match[0]] if match else ""
+
+
+def has_control_character(word: str) -> bool:
+    """Whether a line break, a NUL or another control character is in it."""
+    return not word.isprintable() and any(character < " " or character == "\x7f" for character in word)
 
 
 def text(*, empty: bool = True) -> Check:
@@ -70,7 +102,7 @@ def boolean(value: Any, path: str, context: Context) -> None:
 
 
 def integer(low: int, high: int) -> Check:
-    """A whole number from `low` to `high`; a boolean or a float is none."""
+    """A whole number from `low` to `high`; a boolean, a float or a string of digits is none."""
 
     def check(value: Any, path: str, context: Context) -> None:
         if type(value) is not int:
@@ -87,8 +119,7 @@ def one_of(words: Sequence[str], what: str, *, empty: bool = False) -> Check:
 
     def check(value: Any, path: str, context: Context) -> None:
         if type(value) is not str or (value not in known and not (empty and not value)):
-            hint = nearest(value, words) if type(value) is str else f"use one of {', '.join(words[:12])}"
-            context.refuse(path, f"{shown(value)} is not a {what}", hint)
+            context.refuse(path, f"{shown(value)} is not a {what}", nearest(value if type(value) is str else "", words))
 
     return check
 
@@ -128,6 +159,8 @@ def mapping(check_value: Check) -> Check:
         for key, item in value.items():
             if not key:
                 context.refuse(path, "a key is empty", "give it a name")
+            if has_control_character(key):
+                context.refuse(path, f"the key {shown(key)} holds a control character", "remove it")
             check_value(item, f"{path}.{key}", context)
 
     return check
@@ -139,30 +172,43 @@ def record(fields: dict[str, Check], required: Sequence[str] = ()) -> Check:
     def check(value: Any, path: str, context: Context) -> None:
         if type(value) is not dict:
             context.refuse(path, f"{shown(value)} is not an object", "write {...}")
-        nulls = None
+        prefix = f"{path}." if path else ""
+        nulls: list[str] = []
         for key, item in value.items():
             check_field = fields.get(key)
             if item is None:
-                nulls = [*(nulls or ()), key]
+                nulls.append(key)
             elif check_field is None:
-                context.unknown.append(f"{path}.{key}" if path else key)
+                context.unknown.append((prefix + key, tuple(fields)))
             else:
-                check_field(item, f"{path}.{key}" if path else key, context)
-        for key in nulls or ():
+                check_field(item, prefix + key, context)
+        for key in nulls:
             del value[key]
         for key in required:
             if key not in value:
-                context.refuse(f"{path}.{key}" if path else key, "it is missing", "the specification requires it")
+                context.refuse(prefix + key, "it is missing", "the specification requires it")
 
     return check
 
 
 def not_yet(value: Any, path: str, context: Context) -> None:
     """A property of the spec that this version cannot honour: an error, unless it is empty and so asks for nothing."""
-    if value is not False and value not in ({}, [], ""):
-        raise NotImplementedFeature(
-            f"{context.source}: {path}: not supported by this version of orun", hint="remove it"
-        )
+    if not _asks_for_nothing(value):
+        context.not_supported(path)
+
+
+def _asks_for_nothing(value: Any) -> bool:
+    """Null, false, zero or empty, also within: Docker writes `blockIO: {"weight": 0}`."""
+    rest = [value]
+    while rest:
+        one = rest.pop()
+        if isinstance(one, dict):
+            rest.extend(one.values())
+        elif isinstance(one, list):
+            rest.extend(one)
+        elif one:
+            return False
+    return True
 
 
 def ignored(value: Any, path: str, context: Context) -> None:

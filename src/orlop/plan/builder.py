@@ -89,13 +89,15 @@ class Section:
 class Plan:
     """A whole transaction: what the executor does outside, inside, and when it has to undo."""
 
-    __slots__ = ("_slots", "after_clone", "cleanup", "inner", "keep_executor", "outer", "subject")
+    __slots__ = ("_slots", "until_cgroup", "after_clone", "cleanup", "inner", "keep_executor", "outer", "subject")
 
     def __init__(self, subject: str) -> None:
         self.subject = subject  # what a failure is told about: `cannot create container "web"`
-        # The outer section is written in two parts, since what the inner one needs is found out while it is compiled:
-        # sources to open go to `outer`, what happens from the clone on to `after_clone`.
+        # The outer section is written in parts, since what the inner one needs is found out while it is compiled:
+        # `outer` is what must be there before the clone, `until_cgroup` from the clone until the cgroup is complete,
+        # `after_clone` the rest.
         self.outer = Section()
+        self.until_cgroup = Section()
         self.after_clone = Section()
         self.inner = Section()
         self.cleanup = Section()
@@ -117,7 +119,7 @@ class Plan:
     def sections(self) -> tuple[Section, Section, Section]:
         """The sections in the order of their numbers, the two parts of the outer one joined."""
         outer = Section()
-        outer.steps = self.outer.steps + self.after_clone.steps
+        outer.steps = self.outer.steps + self.until_cgroup.steps + self.after_clone.steps
         return outer, self.inner, self.cleanup
 
     def step(self, section: int, index: int) -> Step | None:

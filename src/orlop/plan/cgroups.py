@@ -11,16 +11,16 @@ from errno import EACCES, EBUSY, EINVAL, ENOENT, EPERM
 from posix import O_DIRECTORY, O_RDONLY, O_WRONLY
 
 from orlop.errors import InvalidArgument
-from orlop.linux.device_filter import device_filter_program
 from orlop.linux.devices import default_device_rules
 from orlop.plan.operations import BEST_EFFORT, IGNORE_EEXIST
+from orlop.plan.tags import TAG_CGROUP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from orlop.plan.builder import Plan
+    from orlop.plan.builder import Plan, Section
 
 _REMOVE_RETRY_MS = 2000
 _KILL_TIMEOUT_MS = 5000
@@ -95,45 +95,69 @@ class LimitWrite:
         self.value = value
 
 
-def create_cgroup(plan: Plan, placement: CgroupPlacement, resources: dict[str, Any]) -> None:
-    """Make the cgroup, set its limits and device rules, and let the inner process join it first of all.
+def create_cgroup(plan: Plan, placement: CgroupPlacement, resources: dict[str, Any]) -> int:
+    """Make the cgroup, set its limits and device rules, and open the ways into it.
 
-    Must come before `clone` in the outer section and first in the inner one. Returns nothing; the slot of the unified
-    directory, for CLONE_INTO_CGROUP, is what `unified_slot` opens.
+    The unified directory comes before the clone, which goes right into it; returns its slot for `clone`, or -1. The v1
+    directories come after the clone: making ten of them takes as long as the namespaces that the child makes meanwhile.
+    `join_cgroup` is the child's side.
     """
-    outer = plan.outer
-    outer.about("linux.cgroupsPath")
+    is_v2 = placement.mode == "v2"
+    v1 = plan.until_cgroup
     for directory in placement.directories:
+        section = v1 if directory.hierarchy else plan.outer
+        section.about("linux.cgroupsPath")
         for path in directory.missing:
-            outer.add("mkdir", s0=path, n0=0o755, flags=IGNORE_EEXIST)
+            section.add("mkdir", s0=path, n0=0o755, flags=IGNORE_EEXIST)
             if directory.parent_cpus:
-                outer.add("write", s0=f"{path}/cpuset.cpus", blob=directory.parent_cpus.encode())
-                outer.add("write", s0=f"{path}/cpuset.mems", blob=directory.parent_mems.encode())
+                section.add("write", s0=f"{path}/cpuset.cpus", blob=directory.parent_cpus.encode())
+                section.add("write", s0=f"{path}/cpuset.mems", blob=directory.parent_mems.encode())
     for file, controller in placement.delegate:
-        outer.add("write", s0=file, blob=f"+{controller}".encode(), flags=BEST_EFFORT)
-    _limits(plan, placement, resources)
-    if placement.mode == "v2":
+        plan.outer.add("write", s0=file, blob=f"+{controller}".encode(), flags=BEST_EFFORT)
+    _limits(plan.outer if is_v2 else v1, placement, resources)
+    if is_v2:
         _device_filter(plan, placement, resources.get("devices") or ())
     else:
-        _device_files(plan, placement, resources.get("devices") or ())
+        _device_files(v1, plan.slot(), placement, resources.get("devices") or ())
+    return _open_unified(plan, placement.paths())
 
 
-def join_cgroup(plan: Plan, placement: CgroupPlacement) -> int:
-    """Open the ways into the cgroup, and use them in the inner section. Returns the slot for `clone`, or -1."""
-    outer, inner = plan.outer, plan.inner
-    outer.about("linux.cgroupsPath")
+def join_cgroup(plan: Plan, placement: CgroupPlacement) -> None:
+    """The child's side: move itself into each v1 hierarchy, once the outer process has made them all."""
+    inner = plan.inner
     inner.about("linux.cgroupsPath")
-    unified = -1
-    for directory in placement.directories:
-        slot = plan.slot()
-        if not directory.hierarchy:
-            outer.add("open", fd=slot, s0=directory.path, n0=O_RDONLY | O_DIRECTORY)
-            unified = slot
-            continue
-        outer.add("open", fd=slot, s0=f"{directory.path}/tasks", n0=O_WRONLY)
-        inner.add("write_slot", fd=slot, blob=b"0")
-        inner.add("close", fd=slot)
-    return unified
+    inner.add("await", n0=TAG_CGROUP)
+    slot = plan.slot()
+    for hierarchy, path in placement.paths().items():
+        if hierarchy:
+            inner.add("open", fd=slot, s0=f"{path}/tasks", n0=O_WRONLY)
+            inner.add("write_slot", fd=slot, blob=b"0")
+    inner.add("close", fd=slot)
+
+
+def join_existing_cgroup(plan: Plan, paths: dict[str, str]) -> int:
+    """For `exec`: the same for a cgroup that is there. Returns the slot of the unified directory for `clone`, or -1."""
+    inner = plan.inner
+    hints = {ENOENT: "the cgroup does not exist", EPERM: "the cgroup is not ours"}
+    plan.outer.about("linux.cgroupsPath", hints)
+    inner.about("linux.cgroupsPath", hints)
+    for hierarchy, path in paths.items():
+        if hierarchy:
+            # Opened outside: the child may already be in a mount namespace without these paths.
+            slot = plan.slot()
+            plan.outer.add("open", fd=slot, s0=f"{path}/tasks", n0=O_WRONLY)
+            inner.add("write_slot", fd=slot, blob=b"0")
+            inner.add("close", fd=slot)
+    return _open_unified(plan, paths)
+
+
+def _open_unified(plan: Plan, paths: dict[str, str]) -> int:
+    if "" not in paths:
+        return -1
+    slot = plan.slot()
+    plan.outer.about("linux.cgroupsPath")
+    plan.outer.add("open", fd=slot, s0=paths[""], n0=O_RDONLY | O_DIRECTORY)
+    return slot
 
 
 def remove_cgroup(plan: Plan, paths: Sequence[str], *, kill_processes: bool) -> None:
@@ -146,7 +170,7 @@ def remove_cgroup(plan: Plan, paths: Sequence[str], *, kill_processes: bool) -> 
         cleanup.add("rmdir", s0=path, n0=_REMOVE_RETRY_MS)
 
 
-def _limits(plan: Plan, placement: CgroupPlacement, resources: dict[str, Any]) -> None:
+def _limits(section: Section, placement: CgroupPlacement, resources: dict[str, Any]) -> None:
     paths = placement.by_controller()
     for write in limit_writes(resources, is_v2=placement.mode == "v2"):
         directory = paths.get(write.controller)
@@ -155,8 +179,8 @@ def _limits(plan: Plan, placement: CgroupPlacement, resources: dict[str, Any]) -
                 f"config.json: {write.field}: this host has no {write.controller or 'unified'} cgroup controller",
                 hint="drop the limit, or enable the controller",
             )
-        plan.outer.about(write.field, _LIMIT_HINTS)
-        plan.outer.add("write", s0=f"{directory}/{write.file}", blob=write.value.encode())
+        section.about(write.field, _LIMIT_HINTS)
+        section.add("write", s0=f"{directory}/{write.file}", blob=write.value.encode())
 
 
 def limit_writes(resources: dict[str, Any], *, is_v2: bool) -> list[LimitWrite]:
@@ -305,23 +329,32 @@ def device_rule_text(rule: dict[str, Any]) -> str:
     return f"{rule['type']} {'*' if major < 0 else major}:{'*' if minor < 0 else minor} {access}"
 
 
-def _device_files(plan: Plan, placement: CgroupPlacement, rules: Sequence[dict[str, Any]]) -> None:
+def _device_files(
+    section: Section, slot: int, placement: CgroupPlacement, rules: Sequence[dict[str, Any]]
+) -> None:
     directory = placement.by_controller().get("devices")
     if directory is None:
         return
-    plan.outer.about("linux.resources.devices")
+    section.about("linux.resources.devices")
     effective = effective_device_rules(rules)
     if len(effective) == 1:
         return  # everything allowed, which is what a new cgroup inherits; writing it would fail in a nested container
+    opened = ""
     for rule in effective:
         file = "devices.allow" if rule["allow"] else "devices.deny"
-        plan.outer.add("write", s0=f"{directory}/{file}", blob=device_rule_text(rule).encode())
+        if file != opened:
+            section.add("open", fd=slot, s0=f"{directory}/{file}", n0=O_WRONLY)
+            opened = file
+        section.add("write_slot", fd=slot, blob=device_rule_text(rule).encode())
+    section.add("close", fd=slot)
 
 
 def _device_filter(plan: Plan, placement: CgroupPlacement, rules: Sequence[dict[str, Any]]) -> None:
     effective = effective_device_rules(rules)
     if len(effective) == 1:
         return
+    from orlop.linux.device_filter import device_filter_program  # cgroup v2 only
+
     plan.outer.about("linux.resources.devices", {EPERM: "loading a device filter needs CAP_BPF or CAP_SYS_ADMIN"})
     slot = plan.slot()
     plan.outer.add("open", fd=slot, s0=placement.by_controller()[""], n0=O_RDONLY | O_DIRECTORY)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from orlop.oci.container_id import ContainerId
     from orlop.plan.cgroups import CgroupPlacement
 
@@ -120,7 +118,7 @@ class ExecRequest:
         process: dict[str, object],
         init_pid: int,
         init_start_time: int,
-        cgroup_joins: Sequence[tuple[str, str]],
+        cgroup_joins: dict[str, str],
         is_detached: bool,
         pid_file: str | None,
         console_socket: str | None,

@@ -16,10 +16,11 @@ from orlop.plan.cgroups import create_cgroup, join_cgroup, remove_cgroup
 from orlop.plan.devices import make_devices
 from orlop.plan.hooks import has_hooks, hook_state, run_hooks
 from orlop.plan.mounts import MountCompiler, is_dev_bound
-from orlop.plan.namespaces import TAG_HOOKS, TAG_READY, TAG_STATE, Namespaces
+from orlop.plan.namespaces import Namespaces
 from orlop.plan.operations import TARGET_DIRECTORY, TEMPLATE_PID
 from orlop.plan.process import ProcessCompiler
 from orlop.plan.rootfs import attach_rootfs, change_root, cut_propagation, hide_paths, open_rootfs, seal_root
+from orlop.plan.tags import TAG_HOOKS, TAG_READY, TAG_STATE
 from orlop.plan.teardown import remove_state, run_poststop
 
 TYPE_CHECKING = False
@@ -77,16 +78,14 @@ class _CreateCompiler:
             self.linux,
             bundle=request.bundle,
             cgroups=facts.cgroups,
+            enter_cgroup=self.enter_cgroup,
             joins_mount_namespace="mount" in self.namespaces.paths,
         )
         self.state_slot = self.listener_slot = self.console_slot = -1
 
     def compile(self) -> Plan:
-        self.outer_before_clone()
-        self.namespaces.enter(join_cgroup(self.plan, self.facts.cgroups))
-        self.outer_after_clone()
-
-        self.namespaces.settle()  # the cgroup was joined first of all, so that everything after is charged to it
+        unified = self.outer_before_clone()
+        self.namespaces.settle()
         self.process.session(f"_ses.{self.request.container_id}" if self.request.keyring else None)
         self.root_file_system()
         self.names_and_sysctls()
@@ -96,13 +95,15 @@ class _CreateCompiler:
         )
         self.process.umask()
         self.before_the_user()
+        self.namespaces.enter(unified)  # last of the part before the clone: the sources of the mounts are opened there
+        self.outer_after_clone()
         self.undo()
         return self.plan
 
     # -- the outer section --------------------------------------------------------------------------------------------
 
-    def outer_before_clone(self) -> None:
-        """What a child must find ready: sockets, cgroup, opened sources."""
+    def outer_before_clone(self) -> int:
+        """What a child must find ready: sockets, opened sources. Returns the slot of the unified cgroup, or -1."""
         outer, request = self.plan.outer, self.request
         outer.about("state directory")
         self.state_slot = self.plan.slot()
@@ -117,11 +118,17 @@ class _CreateCompiler:
             self.console_slot = self.plan.slot()
             outer.about(f"--console-socket {request.console_socket}", _SOCKET_HINTS)
             outer.add("connect", fd=self.console_slot, s0=request.console_socket)
-        create_cgroup(self.plan, self.facts.cgroups, self.linux.get("resources") or {})
+        unified = create_cgroup(self.plan, self.facts.cgroups, self.linux.get("resources") or {})
         if self.namespaces.has("mount"):
             sources = self.plan.inner if "mount" in self.namespaces.paths else outer
             if sources is outer:
                 open_rootfs(sources, self.linux, self.rootfs, self.mounts.root)
+        return unified
+
+    def enter_cgroup(self) -> None:
+        """Inner: wait for the cgroup and move into it. As late as it can be: before the first mount that shows it."""
+        join_cgroup(self.plan, self.facts.cgroups)
+        self.namespaces.enter_cgroup_namespace()
 
     def outer_after_clone(self) -> None:
         """Record init, run the runtime's hooks, let the container become permanent, report."""
@@ -186,6 +193,7 @@ class _CreateCompiler:
         """Mounts, devices, hooks, masks, change of root: in this order, and no other."""
         inner, root = self.plan.inner, self.mounts.root
         if not self.namespaces.has("mount"):
+            self.enter_cgroup()
             self._chroot()
             return
         cut_propagation(inner, self.linux)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from errno import ECONNREFUSED, EINVAL, ENOENT, EPERM, ESRCH
-from posix import O_DIRECTORY, O_RDONLY, O_WRONLY
 
 from orlop.linux.flags import CLONE_NEWPID
 from orlop.plan.builder import Plan, u32_blob
 from orlop.plan.create import SUPERVISE_TERMINAL
-from orlop.plan.namespaces import FLAG_OF_TYPE, TAG_STATE
+from orlop.plan.cgroups import join_existing_cgroup
+from orlop.plan.namespaces import FLAG_OF_TYPE
 from orlop.plan.operations import TEMPLATE_PID
 from orlop.plan.process import ProcessCompiler
+from orlop.plan.tags import TAG_STATE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def compile_exec(container_id: str, config: dict[str, Any], facts: HostFacts, re
         console = plan.slot()
         outer.about(f"--console-socket {request.console_socket}", _SOCKET_HINTS)
         outer.add("connect", fd=console, s0=request.console_socket)
-    cgroup_slot = _join_cgroups(plan, request)
+    cgroup_slot = join_existing_cgroup(plan, request.cgroup_joins)
     _join_namespaces(plan, request, kinds, cgroup_slot)
 
     outer = plan.after_clone
@@ -71,23 +72,6 @@ def compile_exec(container_id: str, config: dict[str, Any], facts: HostFacts, re
     if request.pid_file:
         plan.cleanup.add("unlink", s0=request.pid_file)
     return plan
-
-
-def _join_cgroups(plan: Plan, request: ExecRequest) -> int:
-    """The way into the container's cgroup in every hierarchy; returns the slot for clone3, or -1."""
-    unified = -1
-    for section in (plan.outer, plan.inner):
-        section.about("linux.cgroupsPath", {ENOENT: "the cgroup does not exist", EPERM: "the cgroup is not ours"})
-    for hierarchy, path in request.cgroup_joins:
-        slot = plan.slot()
-        if not hierarchy:
-            plan.outer.add("open", fd=slot, s0=path, n0=O_RDONLY | O_DIRECTORY)
-            unified = slot
-            continue
-        plan.outer.add("open", fd=slot, s0=f"{path}/tasks", n0=O_WRONLY)
-        plan.inner.add("write_slot", fd=slot, blob=b"0")
-        plan.inner.add("close", fd=slot)
-    return unified
 
 
 def _join_namespaces(plan: Plan, request: ExecRequest, kinds: set[str], cgroup_slot: int) -> None:

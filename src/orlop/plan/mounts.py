@@ -34,6 +34,7 @@ from orlop.plan.operations import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from orlop.plan.builder import Plan, Section
@@ -97,15 +98,23 @@ def attributes_blob(attr_set: int, attr_clr: int = 0, propagation: int = 0) -> b
 class MountCompiler:
     """Writes the mounts of one container into its plan. `root` is the slot of the container's root."""
 
-    __slots__ = ("_bundle", "_cgroups", "_later", "_linux", "_plan", "_sources", "_target", "root")
+    __slots__ = ("_bundle", "_cgroups", "_enter_cgroup", "_later", "_linux", "_plan", "_sources", "_target", "root")
 
     def __init__(
-        self, plan: Plan, linux: dict[str, Any], *, bundle: str, cgroups: CgroupPlacement, joins_mount_namespace: bool
+        self,
+        plan: Plan,
+        linux: dict[str, Any],
+        *,
+        bundle: str,
+        cgroups: CgroupPlacement,
+        enter_cgroup: Callable[[], None],
+        joins_mount_namespace: bool,
     ) -> None:
         self._plan = plan
         self._linux = linux
         self._bundle = bundle
         self._cgroups = cgroups
+        self._enter_cgroup: Callable[[], None] | None = enter_cgroup
         # In a joined mount namespace the sources are those of that namespace.
         self._sources: Section = plan.inner if joins_mount_namespace else plan.outer
         self._target = plan.slot()
@@ -126,6 +135,13 @@ class MountCompiler:
                 self._cgroup(field, path, options)
             else:
                 self._file_system(field, mount, kind, path, options)
+        self._join_cgroup()
+
+    def _join_cgroup(self) -> None:
+        """Move into the cgroup, once: before what shows it, and before what could cost much memory."""
+        if self._enter_cgroup is not None:
+            self._enter_cgroup()
+            self._enter_cgroup = None
 
     def finish(self) -> None:
         """What had to wait until everything was mounted below: read-only tmpfs mounts become read-only."""
@@ -217,6 +233,7 @@ class MountCompiler:
         inner.add("new_mount", fd=slot, s0=kind, s1=mount.get("source") or kind, blob=blob, n0=attributes)
         flags = _link_rule(path)
         if options.tmpcopyup and kind == "tmpfs":
+            self._join_cgroup()
             inner.about(field, _TARGET_HINTS)
             inner.add("target", fd=self._target, at=self.root, s0=path, n0=0o755, n1=TARGET_DIRECTORY, flags=flags)
             inner.about(field)
@@ -238,6 +255,7 @@ class MountCompiler:
         A bind mount instead of a new cgroup mount: it takes no lock of the cgroup core, and without a cgroup namespace
         the container still sees no cgroup but its own (CVE-2023-25809).
         """
+        self._join_cgroup()
         attributes = options.attr_set & ~MOUNT_ATTR_RDONLY
         readonly = options.attr_set & MOUNT_ATTR_RDONLY
         if self._cgroups.mode == "v2":
@@ -270,12 +288,13 @@ class MountCompiler:
             self._later.append((field, tmpfs))
 
     def _open_cgroup(self, field: str, directory: str, attributes: int) -> int:
+        """The container's directory in one hierarchy as a detached mount. By the child: it exists only since it joined."""
         slot = self._plan.slot()
-        sources = self._sources
-        sources.about(field)
-        sources.add("open_tree", fd=slot, s0=directory, n0=OPEN_TREE_CLONE)
+        inner = self._plan.inner
+        inner.about(field)
+        inner.add("open_tree", fd=slot, s0=directory, n0=OPEN_TREE_CLONE)
         isolation = source_propagation(self._linux) or MS_SLAVE
-        sources.add("mount_setattr", fd=slot, blob=attributes_blob(attributes, 0, isolation))
+        inner.add("mount_setattr", fd=slot, blob=attributes_blob(attributes, 0, isolation))
         return slot
 
 

@@ -22,19 +22,13 @@ from orlop.linux.flags import (
 )
 from orlop.linux.id_map import id_map_text
 from orlop.plan.builder import u32_blob
+from orlop.plan.tags import TAG_CGROUP, TAG_MAPS, TAG_STAGE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from orlop.plan.builder import Plan
-
-# `release` and `signal` tags, in the order of their use.
-TAG_MAPS = 1  # the id maps are written (or: the stage asks for them)
-TAG_STAGE = 2  # the stage has made its user namespace
-TAG_HOOKS = 3  # the container's mounts are there, the runtime's hooks may run
-TAG_STATE = 4  # state.json names the pid, the container may become permanent
-TAG_READY = 5  # everything is set up: created
 
 FLAG_OF_TYPE = {
     "pid": CLONE_NEWPID,
@@ -94,18 +88,21 @@ class Namespaces:
             if kind == "pid" and not self.needs_stage:
                 # Joining a pid namespace affects children only, so the outer process joins for the one it makes.
                 outer.add("setns", fd=slot, n0=CLONE_NEWPID, s0=path)
-        after = self._plan.after_clone
-        after.about("linux.namespaces", _NEW_HINTS)
-        now = CLONE_NEWUSER if self.needs_stage else ~CLONE_NEWCGROUP
-        after.add("clone", fd=cgroup_slot, n0=self.new_flags & now)
+        outer.about("linux.namespaces", _NEW_HINTS)
+        # Only what must be in the clone itself: the child makes its other namespaces while we make its cgroups.
+        now = CLONE_NEWUSER if self.needs_stage else CLONE_NEWUSER | CLONE_NEWPID
+        outer.add("clone", fd=cgroup_slot, n0=self.new_flags & now)
         if self.is_new("user"):
             self._write_id_maps()
+        until_cgroup, after = self._plan.until_cgroup, self._plan.after_clone
+        until_cgroup.about("linux.cgroupsPath")
+        until_cgroup.add("release", n0=TAG_CGROUP)
         if self.needs_stage:
             after.about("linux.namespaces", _NEW_HINTS)
             after.add("wait_signal", n0=TAG_STAGE)  # from here on "init" is the process that the stage made
 
     def _write_id_maps(self) -> None:
-        outer = self._plan.after_clone
+        outer = self._plan.outer
         for field, file in (("uidMappings", "uid_map"), ("gidMappings", "gid_map")):
             mappings = self._linux.get(field) or ()
             outer.about(f"linux.{field}", {EPERM: "a range is not allowed to this user", EINVAL: "ranges overlap"})
@@ -113,7 +110,7 @@ class Namespaces:
         outer.add("release", n0=TAG_MAPS)
 
     def settle(self) -> None:
-        """The inner half: join, wait for the id maps, make what is left. Requires: the cgroup was joined before."""
+        """The inner half: join, wait for the id maps, make what is left, but for the cgroup namespace."""
         inner = self._plan.inner
         # The user namespace first: it gives the capabilities that joining the others needs.
         for kind in ("user", "pid", "mount", "network", "ipc", "uts", "time"):
@@ -127,12 +124,21 @@ class Namespaces:
             inner.add("await", n0=TAG_MAPS)
         if self.needs_stage:
             self._stage()
+            return
+        rest = self.new_flags & ~(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWCGROUP)
+        if rest:
+            inner.add("unshare", n0=rest)
+
+    def enter_cgroup_namespace(self) -> None:
+        """Requires: the cgroup was joined, so that it is the root of a new namespace."""
+        inner = self._plan.inner
         if "cgroup" in self.joined:
             field, path = self.paths["cgroup"]
             inner.about(field, _JOIN_HINTS)
             inner.add("setns", fd=self.joined["cgroup"], n0=CLONE_NEWCGROUP, s0=path)
         elif self.is_new("cgroup"):
-            inner.add("unshare", n0=CLONE_NEWCGROUP)  # after joining, so that the container's cgroup is its root
+            inner.about("linux.namespaces", _NEW_HINTS)
+            inner.add("unshare", n0=CLONE_NEWCGROUP)
 
     def _stage(self) -> None:
         inner = self._plan.inner

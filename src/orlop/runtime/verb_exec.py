@@ -187,7 +187,7 @@ def _check_terminal(call: Call, process: dict[str, Any]) -> None:
         )
 
 
-def _cgroup_joins(requests: list[str], paths: dict[str, str]) -> list[tuple[str, str]]:
+def _cgroup_joins(requests: list[str], paths: dict[str, str]) -> dict[str, str]:
     """The cgroup to join in each hierarchy: the container's, or one below it that --cgroup names."""
     joins = dict(paths)
     for request in requests:
@@ -199,7 +199,7 @@ def _cgroup_joins(requests: list[str], paths: dict[str, str]) -> list[tuple[str,
             raise InvalidArgument(f'--cgroup: "{request}" leaves the container\'s cgroup', hint="drop the ..")
         for hierarchy in hierarchies:
             joins[hierarchy] = "/".join([paths[hierarchy], *parts])
-    return list(joins.items())
+    return joins
 
 
 def _hierarchy_of(controller: str, paths: dict[str, str], request: str) -> str:

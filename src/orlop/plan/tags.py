@@ -1,0 +1,13 @@
+"""The points at which the two processes of a plan wait for each other: tags of `release`/`await` and `signal`/`wait_signal`.
+
+In the order of their use.
+"""
+
+from __future__ import annotations
+
+TAG_MAPS = 1  # the id maps are written
+TAG_CGROUP = 2  # the cgroup is there, with its limits
+TAG_STAGE = 3  # the stage has made init
+TAG_HOOKS = 4  # the container's mounts are there, the runtime's hooks may run
+TAG_STATE = 5  # state.json names the pid, the container may become permanent
+TAG_READY = 6  # everything is set up: created

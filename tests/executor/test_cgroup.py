@@ -1,0 +1,78 @@
+"""Cgroups: joining one without a lock, killing and removing one. On a version 1 hierarchy of the host's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from plan_file import Executor, execute, new_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_O_WRONLY = 1
+
+
+def _mount_points() -> list[Path]:
+    found = [Path(line.split()[1]) for line in Path("/proc/mounts").read_text().splitlines() if line.split()[2].startswith("cgroup")]
+    return [path for path in found if path.name in ("pids", "freezer", "unified") or (path / "cgroup.controllers").exists()]
+
+
+@pytest.fixture
+def cgroup(request: pytest.FixtureRequest) -> Iterator[Path]:
+    points = _mount_points()
+    if not points:
+        pytest.skip("needs a cgroup hierarchy")
+    path = points[0] / f"orlop-test-{os.getpid()}"
+    path.mkdir()
+    yield path
+    for directory in (path / "below", path):
+        if directory.exists():
+            directory.rmdir()
+
+
+def test_a_child_moves_itself(executor: Executor, cgroup: Path) -> None:
+    plan = new_plan()
+    file = "tasks" if (cgroup / "tasks").exists() else "cgroup.procs"
+    plan.outer.add("open", fd=0, s0=str(cgroup / file), n0=_O_WRONLY)
+    plan.outer.add("clone")
+    plan.inner.add("write_slot", fd=0, blob=b"0")
+    plan.inner.add("sigmask")
+    execute(plan.inner, ["/bin/cat", "/proc/self/cgroup"])
+    plan.outer.add("wait_exec")
+    plan.outer.add("supervise")
+    plan.outer.add("rmdir", s0=str(cgroup), n0=5000)
+    outcome = executor.run(plan).assert_success()
+    assert cgroup.name in outcome.stdout
+    assert not cgroup.exists()
+
+
+def test_kill_cgroup_ends_everything_below(executor: Executor, cgroup: Path) -> None:
+    (cgroup / "below").mkdir()
+    victims = [subprocess.Popen(["/bin/sleep", "1000"]) for _ in range(4)]
+    for index, victim in enumerate(victims):
+        (cgroup / ("below" if index % 2 else ".") / "cgroup.procs").write_text(str(victim.pid))
+    process = executor.start(_kill_plan(cgroup))
+    assert [victim.wait(10) for victim in victims] == [-9] * 4
+    assert process.wait(10) == 0
+    assert not cgroup.exists()
+
+
+def _kill_plan(cgroup: Path) -> bytes:
+    plan = new_plan()
+    plan.outer.add("kill_cgroup", s0=str(cgroup), n0=10_000)
+    plan.outer.add("rmdir", s0=str(cgroup / "below"), n0=5000)
+    plan.outer.add("rmdir", s0=str(cgroup), n0=5000)
+    plan.outer.add("kill_cgroup", s0=str(cgroup), n0=0)  # gone: success
+    plan.outer.add("rmdir", s0=str(cgroup))
+    return plan.encode()
+
+
+def test_a_refused_write_names_its_file(executor: Executor, cgroup: Path) -> None:
+    plan = new_plan()
+    plan.outer.add("write", s0=str(cgroup / "cgroup.procs"), blob=b"banana")
+    failure = executor.run(plan).failure()
+    assert (failure.errno, failure.detail) == ("EINVAL", str(cgroup / "cgroup.procs"))
