@@ -98,7 +98,8 @@ static int spawn_planner(const char *python, const char *script, int fd, pid_t *
     int error = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    /* A process group of its own: ^C is for us, and it learns of our end from its socket, then tidies up. */
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     if (!error)
         error = posix_spawn(pid, python, &actions, &attributes, argv, environ);
     posix_spawn_file_actions_destroy(&actions);

@@ -52,6 +52,9 @@ static int fail_context(struct executor *x, int context, const char *step, const
     return fail(x, error, "%s%s%s%s%s", step, *option ? " " : "", option, *log ? ": " : "", log);
 }
 
+/* The kernel says EINVAL for a longer one, which tells nobody anything. */
+#define VALUE_MAX 255
+
 static int configure(struct executor *x, int context, const char *option)
 {
     char key[256];
@@ -61,6 +64,9 @@ static int configure(struct executor *x, int context, const char *option)
     size_t length = (size_t)(equals - option);
     if (length >= sizeof key)
         return fail(x, ENAMETOOLONG, "option %.64s", option);
+    if (strlen(equals + 1) > VALUE_MAX)
+        return fail(x, ENAMETOOLONG, "option %.*s: its value is longer than the 255 bytes that fsconfig takes", (int)length,
+                    option);
     memcpy(key, option, length);
     key[length] = 0;
     return k_fsconfig(context, K_FSCONFIG_SET_STRING, key, equals + 1) < 0 ? fail_context(x, context, "option", option) : 0;

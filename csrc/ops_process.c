@@ -6,7 +6,6 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -260,14 +259,6 @@ char **string_arrays(const struct executor *x, const struct operation *op, char 
     return argv;
 }
 
-/* Before a start was accepted, the outer process must still be there: a container that nobody waits for must not run. */
-static void end_when_abandoned(struct executor *x)
-{
-    struct pollfd sync = {.fd = x->sync, .events = 0};
-    if (x->starter < 0 && poll(&sync, 1, 0) == 1 && sync.revents & (POLLHUP | POLLERR))
-        _exit(1);
-}
-
 int op_execve(struct executor *x, const struct operation *op)
 {
     char **env, **argv = string_arrays(x, op, &env);
@@ -275,8 +266,9 @@ int op_execve(struct executor *x, const struct operation *op)
         return fail(x, ENOMEM, NULL);
     if (!x->program[0])
         return fail(x, ENOENT, "no program was looked up");
-    end_when_abandoned(x);
-    inner_report(x, REPORT_EXECUTING);
+    /* Unless a start was accepted: a container that nobody waits for any more must not run. */
+    if (inner_report(x, REPORT_EXECUTING) < 0 && errno == EPIPE && x->starter < 0)
+        _exit(1);
     execve(x->program, argv, env);
     int error = errno;
     free(argv);

@@ -2,7 +2,7 @@
 #include "sync.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -16,10 +16,6 @@ int sync_send(struct executor *x, enum report_type type, uint64_t number, int fd
     report.type = (uint8_t)type;
     report.number = number;
     struct iovec part = {.iov_base = &report, .iov_len = offsetof(struct report, failure)};
-    if (type == REPORT_WARNING || type == REPORT_FAILURE) {
-        report.failure = x->failure;
-        part.iov_len = sizeof report;
-    }
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
@@ -41,23 +37,38 @@ int sync_send(struct executor *x, enum report_type type, uint64_t number, int fd
     return sent < 0 ? -1 : 0;
 }
 
-void inner_report(struct executor *x, enum report_type type)
+/* By write(2), not send(2): a seccomp filter may be in force by now, and each lets a program write. SIGPIPE is ignored
+ * meanwhile, for it must be at its default when the program starts. */
+static int write_quietly(int fd, const void *data, size_t length)
 {
-    if (x->starter < 0) {
-        sync_send(x, type, 0, -1);
-        return;
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction before;
+    int error = 0;
+    sigaction(SIGPIPE, &ignore, &before);
+    while (length > 0 && error == 0) {
+        ssize_t written = write(fd, data, length);
+        if (written >= 0) {
+            data = (const char *)data + written;
+            length -= (size_t)written;
+        } else if (errno != EINTR) {
+            error = errno;
+        }
     }
-    struct report report = {.type = (uint8_t)type, .failure = x->failure};
+    sigaction(SIGPIPE, &before, NULL);
+    errno = error;
+    return error ? -1 : 0;
+}
+
+int inner_report(struct executor *x, enum report_type type)
+{
+    struct report report;
+    memset(&report, 0, offsetof(struct report, failure));
+    report.type = (uint8_t)type;
+    report.failure = x->failure;
+    if (x->starter < 0)
+        return write_quietly(x->sync, &report, type == REPORT_EXECUTING ? offsetof(struct report, failure) : sizeof report);
     report.failure.where = WHERE_STARTED;
-    size_t length = type == REPORT_EXECUTING ? 1 : sizeof report, done = 0;
-    while (done < length) {
-        ssize_t sent = send(x->starter, (char *)&report + done, length - done, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0)
-            return;
-        done += (size_t)sent;
-    }
+    return write_quietly(x->starter, &report, type == REPORT_EXECUTING ? 1 : sizeof report);
 }
 
 /* One packet with the fd that may come with it. Length, 0 at the end, -1 and errno. */
@@ -163,6 +174,9 @@ int reap_init(struct executor *x)
 
 int fail_init_ended(struct executor *x, const char *when)
 {
+    /* It is ending, or broke off the talk while it lives: then waiting for it could last for ever. */
+    if (x->init_pidfd >= 0 && !x->init_is_reaped)
+        k_pidfd_send_signal(x->init_pidfd, SIGKILL);
     if (reap_init(x) < 0)
         return fail(x, errno, "wait for init");
     fail_waited(x, x->init_status, "init", when);

@@ -34,9 +34,9 @@ struct report {
     struct failure failure;
 };
 
-/* Inner: sends x->failure, or EXECUTING, to whom it concerns now. Never fails: nobody may be there. */
-void inner_report(struct executor *x, enum report_type type);
-/* Sends one packet, with an fd when it is not negative. -1 and errno. */
+/* Inner: sends x->failure, or EXECUTING, to whom it concerns now. -1 and errno, EPIPE above all: nobody is there. */
+int inner_report(struct executor *x, enum report_type type);
+/* Sends one packet without a failure, with an fd when it is not negative. -1 and errno. */
 int sync_send(struct executor *x, enum report_type type, uint64_t number, int fd);
 /* Outer: takes one packet and acts on it. Its type; 0 at the end of the stream; -1 after fail(). flags: MSG_DONTWAIT.
  * With MSG_DONTWAIT and nothing there: REPORT_NOTHING. */

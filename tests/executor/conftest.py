@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from plan_file import Executor, busybox_root  # noqa: E402  the helper module stands beside the tests
+from plan_file import Executor, busybox_root  # the helper module stands beside the tests
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -115,9 +115,13 @@ class Outcome:
 
     def records(self, word: str = "fail") -> list[Record]:
         """The failures, or the warnings, that it printed."""
-        found = [match for line in self.stderr.splitlines() if (match := _FAIL.match(line)) and match["word"].endswith(word)]
+        found = [
+            match for line in self.stderr.splitlines() if (match := _FAIL.match(line)) and match["word"].endswith(word)
+        ]
         return [
-            Record(m["word"], m["section"], int(m["index"]), m["op"], m["errno"], m["where"], int(m["status"]), m["detail"])
+            Record(
+                m["word"], m["section"], int(m["index"]), m["op"], m["errno"], m["where"], int(m["status"]), m["detail"]
+            )
             for m in found
         ]
 
@@ -191,10 +195,17 @@ def execute(section: Section, arguments: Sequence[str], env: Sequence[str] = ("P
     section.add("execve", blob=strings_blob(arguments, env), n0=counts(arguments, env))
 
 
-def hook(section: Section, arguments: Sequence[str], *, state: str = "", timeout_ms: int = 0, env: Sequence[str] = ()) -> None:
+def hook(
+    section: Section, arguments: Sequence[str], *, state: str = "", timeout_ms: int = 0, env: Sequence[str] = ()
+) -> None:
     """One hook; its path is its argv[0]."""
     section.add(
-        "hook", s0=arguments[0], blob=strings_blob(arguments, env), n0=counts(arguments, env), n1=timeout_ms, s1=state or None
+        "hook",
+        s0=arguments[0],
+        blob=strings_blob(arguments, env),
+        n0=counts(arguments, env),
+        n1=timeout_ms,
+        s1=state or None,
     )
 
 
@@ -204,7 +215,22 @@ def busybox_root(directory: Path) -> Path:
     for name in ("bin", "proc", "sys", "dev", "tmp", "etc"):
         (root / name).mkdir(parents=True)
     shutil.copy("/bin/busybox", root / "bin" / "busybox")
-    for applet in ("sh", "cat", "hostname", "true", "false", "id", "ls", "stty", "kill", "mount", "touch", "env", "echo", "test"):
+    for applet in (
+        "sh",
+        "cat",
+        "hostname",
+        "true",
+        "false",
+        "id",
+        "ls",
+        "stty",
+        "kill",
+        "mount",
+        "touch",
+        "env",
+        "echo",
+        "test",
+    ):
         (root / "bin" / applet).symlink_to("busybox")
     return root
 
@@ -240,9 +266,13 @@ class Container:
         """/proc, /dev, /dev/pts."""
         self.mount("proc", "/proc", attributes=MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
         self.mount("tmpfs", "/dev", ["mode=755", "size=65536k"], MOUNT_ATTR_NOSUID)
-        self.mount("devpts", "/dev/pts", ["newinstance", "ptmxmode=0666", "mode=0620"], MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+        self.mount(
+            "devpts", "/dev/pts", ["newinstance", "ptmxmode=0666", "mode=0620"], MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC
+        )
         for name, minor in (("null", 3), ("zero", 5), ("full", 7)):
-            self.inner.add("mknod", at=self.root, s0=f"/dev/{name}", n0=S_IFCHR | 0o666, n1=0x100 | minor, blob=u32_blob(0, 0))
+            self.inner.add(
+                "mknod", at=self.root, s0=f"/dev/{name}", n0=S_IFCHR | 0o666, n1=0x100 | minor, blob=u32_blob(0, 0)
+            )
         self.inner.add("symlink", at=self.root, s0="/dev/ptmx", s1="pts/ptmx")
 
     def pivot(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from plan_file import Executor, execute, new_plan
+from plan_file import CLONE_NEWNS, MS_PRIVATE, MS_REC, O_DIRECTORY, O_PATH, Executor, execute, new_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,12 +18,18 @@ _O_WRONLY = 1
 
 
 def _mount_points() -> list[Path]:
-    found = [Path(line.split()[1]) for line in Path("/proc/mounts").read_text().splitlines() if line.split()[2].startswith("cgroup")]
-    return [path for path in found if path.name in ("pids", "freezer", "unified") or (path / "cgroup.controllers").exists()]
+    found = [
+        Path(line.split()[1])
+        for line in Path("/proc/mounts").read_text().splitlines()
+        if line.split()[2].startswith("cgroup")
+    ]
+    return [
+        path for path in found if path.name in ("pids", "freezer", "unified") or (path / "cgroup.controllers").exists()
+    ]
 
 
 @pytest.fixture
-def cgroup(request: pytest.FixtureRequest) -> Iterator[Path]:
+def cgroup() -> Iterator[Path]:
     points = _mount_points()
     if not points:
         pytest.skip("needs a cgroup hierarchy")
@@ -76,3 +83,44 @@ def test_a_refused_write_names_its_file(executor: Executor, cgroup: Path) -> Non
     plan.outer.add("write", s0=str(cgroup / "cgroup.procs"), blob=b"banana")
     failure = executor.run(plan).failure()
     assert (failure.errno, failure.detail) == ("EINVAL", str(cgroup / "cgroup.procs"))
+
+
+def _bpf(*rows: tuple[int, int]) -> bytes:
+    return b"".join(struct.pack("<BBhi", code, 0, 0, value) for code, value in rows)
+
+
+_ALLOW = _bpf((0xB7, 1), (0x95, 0))  # r0 = 1; exit
+_DENY = _bpf((0xB7, 0), (0x95, 0))
+
+
+def test_clone_into_a_version_2_cgroup_with_a_device_filter(executor: Executor, tmp_path: Path) -> None:
+    name = f"orlop-test-{os.getpid()}"
+    place = tmp_path / "cgroup"
+    place.mkdir()
+    plan = new_plan()
+    plan.outer.add("unshare", n0=CLONE_NEWNS)
+    plan.outer.add("propagation", s0="/", n0=MS_REC | MS_PRIVATE)
+    plan.outer.add("new_mount", fd=0, s0="cgroup2", s1="cgroup2")
+    plan.outer.add("open", fd=1, s0=str(place), n0=O_PATH | O_DIRECTORY)
+    plan.outer.add("move_mount", fd=0, at=1)
+    plan.outer.add("mkdir", s0=f"{place}/{name}", n0=0o755)
+    plan.outer.add("open", fd=2, s0=f"{place}/{name}", n0=O_DIRECTORY)
+    plan.outer.add("device_filter", fd=2, blob=_DENY)
+    plan.outer.add("device_filter", fd=2, blob=_ALLOW)  # replaces the first: both would have to allow
+    plan.outer.add("device_filter", fd=2, blob=_DENY)
+    plan.outer.add("clone", fd=2)
+    plan.inner.add("sigmask")
+    execute(
+        plan.inner,
+        ["/bin/sh", "-c", "grep ^0:: /proc/self/cgroup; head -c1 /dev/zero 2>/dev/full; exit 3"],
+        ["PATH=/bin:/usr/bin"],
+    )
+    plan.outer.add("wait_exec")
+    plan.outer.add("supervise")
+    plan.outer.add("kill_cgroup", s0=f"{place}/{name}", n0=5000)
+    plan.outer.add("rmdir", s0=f"{place}/{name}", n0=5000)
+    outcome = executor.run(plan)
+    if (outcome.code, outcome.records()[0].op if outcome.records() else "") == (1, "new_mount"):
+        pytest.skip("needs cgroup version 2")
+    assert (outcome.code, outcome.stdout) == (3, f"0::/{name}\n")
+    assert "/dev/full: Operation not permitted" in outcome.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import fcntl
+import hashlib
 import os
 import pty
 import select
@@ -18,7 +19,6 @@ from pathlib import Path
 import pytest
 from plan_file import Container, Executor, Plan, execute
 from waiting import wait_until
-
 
 DEADLINE_S = 15
 
@@ -79,7 +79,10 @@ def test_the_terminal_is_relayed_and_restored(executor: Executor, root: Path) ->
 
 
 def test_control_c_reaches_the_container_as_a_signal_of_its_terminal(executor: Executor, root: Path) -> None:
-    terminal = Terminal(executor, terminal_container(root, "trap 'echo interrupted; exit 8' INT; echo ready; while :; do read line; done"))
+    terminal = Terminal(
+        executor,
+        terminal_container(root, "trap 'echo interrupted; exit 8' INT; echo ready; while :; do read line; done"),
+    )
     terminal.read_until(b"ready\r\n")
     terminal.type(b"\x03")
     terminal.read_until(b"interrupted\r\n")
@@ -87,7 +90,10 @@ def test_control_c_reaches_the_container_as_a_signal_of_its_terminal(executor: E
 
 
 def test_the_window_size_follows(executor: Executor, root: Path) -> None:
-    terminal = Terminal(executor, terminal_container(root, "trap 'stty size; exit 0' WINCH; stty size; echo ready; while :; do read line; done"))
+    terminal = Terminal(
+        executor,
+        terminal_container(root, "trap 'stty size; exit 0' WINCH; stty size; echo ready; while :; do read line; done"),
+    )
     terminal.read_until(b"33 77\r\nready\r\n")
     terminal.set_size(40, 90)
     terminal.process.send_signal(signal.SIGWINCH)
@@ -96,7 +102,10 @@ def test_the_window_size_follows(executor: Executor, root: Path) -> None:
 
 
 def test_a_large_output_comes_whole_and_in_order(executor: Executor, root: Path) -> None:
-    terminal = Terminal(executor, terminal_container(root, "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; echo the-end"))
+    terminal = Terminal(
+        executor,
+        terminal_container(root, "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; echo the-end"),
+    )
     output = terminal.read_until(b"the-end\r\n")
     assert output.split(b"\r\n")[:-2] == [b"line %d" % number for number in range(20000)]
     assert terminal.finish() == 0
@@ -110,7 +119,7 @@ def test_the_last_output_is_not_lost(executor: Executor, root: Path) -> None:
 
 
 def test_a_large_input_comes_whole(executor: Executor, root: Path) -> None:
-    plan = terminal_container(root, "stty raw -echo; echo ready; busybox head -c 1000000 | busybox md5sum; exit 4")
+    plan = terminal_container(root, "stty raw -echo; echo ready; busybox head -c 1000000 | busybox sha256sum; exit 4")
     terminal = Terminal(executor, plan)
     terminal.read_until(b"ready")
     data = bytes(range(256)) * 3907
@@ -124,9 +133,7 @@ def test_a_large_input_comes_whole(executor: Executor, root: Path) -> None:
             terminal.output += os.read(terminal.master, 65536)
         if writable:
             sent += os.write(terminal.master, data[sent : min(sent + 4096, 1_000_000)])
-    import hashlib
-
-    assert hashlib.md5(data[:1_000_000]).hexdigest().encode() in terminal.output
+    assert hashlib.sha256(data[:1_000_000]).hexdigest().encode() in terminal.output
     assert terminal.finish() == 4
 
 

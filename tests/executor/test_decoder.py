@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import struct
 from pathlib import Path
@@ -10,14 +9,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 from plan_file import new_plan, raw_plan
-from orlop.plan.operations import CODE, ENCODING, OPERATIONS
+
+from orlop.plan.operations import CODE, ENCODING
 
 if TYPE_CHECKING:
     from plan_file import Executor
 
 
 def operation(
-    code: int, flags: int = 0, fd: int = -1, at: int = -1, s0: int = 0, s1: int = 0, blob: int = 0, length: int = 0, n0: int = 0, n1: int = 0
+    code: int,
+    flags: int = 0,
+    fd: int = -1,
+    at: int = -1,
+    s0: int = 0,
+    s1: int = 0,
+    blob: int = 0,
+    length: int = 0,
+    n0: int = 0,
+    n1: int = 0,
 ) -> bytes:
     return struct.pack(ENCODING, code, flags, fd, at, s0, s1, blob, length, n0, n1)
 
@@ -34,7 +43,10 @@ MALFORMED = {
     "no data": (struct.pack("<7I", 0x504C524F, 1, 0, 0, 0, 0, 0), "data area"),
     "data without NUL": (raw_plan([], b"x"), "data area"),
     "longer than it says": (raw_plan([]) + b"x", "data area"),
-    "operations that do not fit": (struct.pack("<7I", 0x504C524F, 1, 0, 1, 1 << 31, 1 << 31, 1 << 31) + b"\0", "do not fit"),
+    "operations that do not fit": (
+        struct.pack("<7I", 0x504C524F, 1, 0, 1, 1 << 31, 1 << 31, 1 << 31) + b"\0",
+        "do not fit",
+    ),
     "code 0": (raw_plan([operation(0)]), "unknown operation"),
     "code between": (raw_plan([operation(55)]), "unknown operation"),
     "code behind": (raw_plan([operation(65535)]), "unknown operation"),
@@ -100,9 +112,9 @@ def test_an_empty_slot_is_an_error_not_the_working_directory(executor: Executor,
     plan = new_plan()
     plan.outer.add("mkdir", at=5, s0="made", n0=0o755)
     assert executor.run(plan, cwd=tmp_path).failure().errno == "EBADF"
-    assert os.listdir(tmp_path) == ["plans"]
+    assert [path.name for path in tmp_path.iterdir()] == ["plans"]
 
 
 def test_every_row_of_the_table_is_dispatched() -> None:
     source = (Path(__file__).resolve().parents[2] / "csrc" / "execute.c").read_text()
-    assert set(re.findall(r"\[OP_(\w+)\] = op_", source)) == {row.name.upper() for row in OPERATIONS}
+    assert set(re.findall(r"\[OP_(\w+)\] = op_", source)) == {name.upper() for name in CODE}

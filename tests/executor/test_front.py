@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shutil
 import struct
 import subprocess
@@ -57,9 +56,6 @@ class Front:
         lines = [json.loads(line) for line in (self.directory / "heard").read_text().splitlines()]
         return [(line["type"], base64.b64decode(line["payload"])) for line in lines if "type" in line]
 
-    def planner_fds(self) -> list[int]:
-        return list(json.loads((self.directory / "heard").read_text().splitlines()[0])["fds"])
-
 
 @pytest.fixture
 def front(orun: Path, tmp_path: Path) -> Front:
@@ -103,7 +99,11 @@ def test_a_stage_variable_of_the_callers_is_not_believed(front: Front) -> None:
 def test_write_messages_are_printed_and_the_plan_is_confirmed(front: Front) -> None:
     plan = new_plan()
     plan.outer.add("mkdir", s0=str(front.directory / "made"), n0=0o700)
-    front.says(frame(WRITE, struct.pack("<I", 1) + b"one\n") + frame(WRITE, struct.pack("<I", 2) + b"two\n") + frame(PLAN, plan.encode()))
+    front.says(
+        frame(WRITE, struct.pack("<I", 1) + b"one\n")
+        + frame(WRITE, struct.pack("<I", 2) + b"two\n")
+        + frame(PLAN, plan.encode())
+    )
     assert front.run("delete", "c") == Outcome(0, "one\n", "two\n")
     assert [kind for kind, _ in front.heard()] == [1, DONE]
     assert (front.directory / "made").is_dir()
@@ -169,7 +169,9 @@ def test_a_malformed_plan_is_refused_whole(front: Front) -> None:
     assert not made.exists()
 
 
-@pytest.mark.parametrize("answer", [frame(99), frame(EXIT, b"\1"), frame(WRITE, struct.pack("<I", 7)), struct.pack("<II", 2, 1 << 30)])
+@pytest.mark.parametrize(
+    "answer", [frame(99), frame(EXIT, b"\1"), frame(WRITE, struct.pack("<I", 7)), struct.pack("<II", 2, 1 << 30)]
+)
 def test_a_malformed_message_ends_with_one_line(front: Front, answer: bytes) -> None:
     front.says(answer)
     outcome = front.run("state", "c")
@@ -207,4 +209,4 @@ def test_no_child_is_left_behind(front: Front) -> None:
     front.says(exit_frame(0))
     front.run("create", "c")
     pid = json.loads((front.directory / "heard").read_text().splitlines()[0])["pid"]
-    assert not os.path.exists(f"/proc/{pid}")  # reaped before orun ended
+    assert not Path(f"/proc/{pid}").exists()  # reaped before orun ended

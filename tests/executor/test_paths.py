@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from stat import S_IMODE
-from typing import TYPE_CHECKING
 
 import pytest
 from plan_file import O_DIRECTORY, O_PATH, Executor, Plan, new_plan, u32_blob
+
 from orlop.plan.operations import (
     NO_SYMLINKS,
     TARGET_DIRECTORY,
@@ -18,8 +19,9 @@ from orlop.plan.operations import (
     TARGET_MUST_EXIST,
 )
 
-if TYPE_CHECKING:
-    from pathlib import Path
+
+def names_in(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
 
 
 class Root:
@@ -43,7 +45,7 @@ class Root:
         return plan
 
     def assert_untouched(self) -> None:
-        assert os.listdir(self.outside) == ["precious"]
+        assert names_in(self.outside) == ["precious"]
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def test_another_kind_is_an_error(executor: Executor, jail: Root) -> None:
 
 def test_must_exist_makes_nothing(executor: Executor, jail: Root) -> None:
     assert executor.run(jail.target("a", TARGET_MUST_EXIST)).failure().errno == "ENOENT"
-    assert os.listdir(jail.path) == []
+    assert names_in(jail.path) == []
 
 
 @pytest.mark.parametrize("is_directory", [True, False])
@@ -104,7 +106,9 @@ def test_like_the_source(executor: Executor, jail: Root, is_directory: bool) -> 
     ],
 )
 @pytest.mark.parametrize("kind", [TARGET_DIRECTORY, TARGET_FILE])
-def test_dangling_links_resolve_in_the_root(executor: Executor, jail: Root, link: str, points_to: str, kind: int) -> None:
+def test_dangling_links_resolve_in_the_root(
+    executor: Executor, jail: Root, link: str, points_to: str, kind: int
+) -> None:
     (jail.path / link).symlink_to(points_to.format(outside=jail.outside))
     executor.run(jail.target(f"{link}/below", kind)).assert_success()
     executor.run(jail.target(f"{link}/below", kind)).assert_success()
@@ -146,7 +150,7 @@ def test_no_symlinks_refuses_any(executor: Executor, jail: Root, points_to: str)
     (jail.path / "dev").symlink_to(points_to)
     assert executor.run(jail.target("dev", flags=NO_SYMLINKS)).failure().errno == "ELOOP"
     assert executor.run(jail.target("dev/pts", flags=NO_SYMLINKS)).failure().errno == "ELOOP"
-    assert sorted(os.listdir(jail.path)) == ["dev", "real"]
+    assert names_in(jail.path) == ["dev", "real"]
 
 
 def test_long_paths_are_an_error(executor: Executor, jail: Root) -> None:
@@ -179,8 +183,8 @@ def test_a_swapping_process_cannot_lead_out(executor: Executor, jail: Root) -> N
         plan.outer.add("mknod", at=0, s0=f"a/node{number}", n0=0o020666, n1=0x103, flags=8)
         plan.outer.add("symlink", at=0, s0=f"a/link{number}", s1="/", flags=8)
     swapper = subprocess.Popen([sys.executable, "-c", _SWAPPER, jail.path, jail.outside], stdout=subprocess.PIPE)
+    assert swapper.stdout is not None
     try:
-        assert swapper.stdout is not None
         assert swapper.stdout.readline() == b"ready\n"
         for _ in range(10):
             executor.run(plan)
@@ -224,4 +228,4 @@ def test_symlink_leaves_an_existing_name_alone(executor: Executor, jail: Root) -
     plan.outer.add("symlink", at=0, s0="dev/fd", s1="/proc/self/fd")
     executor.run(plan).assert_success()
     assert (jail.path / "file").read_text() == "kept"
-    assert os.readlink(jail.path / "dev/fd") == "/proc/self/fd"
+    assert (jail.path / "dev/fd").readlink() == Path("/proc/self/fd")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import struct
 import subprocess
 from pathlib import Path
 
@@ -22,9 +24,9 @@ from plan_file import (
     u32_blob,
     u64_blob,
 )
-from orlop.plan.operations import BEST_EFFORT, EXCLUSIVE, IGNORE_ENOENT, TEMPLATE_PID, TEMPLATE_START_TIME
 from waiting import is_alive, wait_until
 
+from orlop.plan.operations import BEST_EFFORT, EXCLUSIVE, IGNORE_ENOENT, TEMPLATE_PID, TEMPLATE_START_TIME
 
 ALL_CAPABILITIES = (1 << 41) - 1
 
@@ -56,7 +58,9 @@ def test_death_by_a_signal_is_128_and_its_number(executor: Executor) -> None:
     assert executor.run(plan).code == 137
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGTSTP, signal.SIGRTMIN + 3])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGTSTP, signal.SIGRTMIN + 3]
+)
 def test_signals_are_forwarded(executor: Executor, number: int) -> None:
     script = f"trap 'echo got; exit 7' {number}; echo ready; while :; do sleep 0.01; done"
     process = executor.start(simple_container(script).plan, stdout=subprocess.PIPE)
@@ -69,7 +73,13 @@ def test_signals_are_forwarded(executor: Executor, number: int) -> None:
 
 
 def test_an_ignored_sigchld_of_the_caller_does_no_harm(executor: Executor) -> None:
-    command = ["/bin/bash", "-c", 'trap "" CHLD; exec "$0" "$@"', str(executor.program), str(executor.write(simple_container("exit 5").plan))]
+    command = [
+        "/bin/bash",
+        "-c",
+        'trap "" CHLD; exec "$0" "$@"',
+        str(executor.program),
+        str(executor.write(simple_container("exit 5").plan)),
+    ]
     assert subprocess.run(command, check=False).returncode == 5
 
 
@@ -84,7 +94,7 @@ def test_a_subreaper_reaps_orphans(executor: Executor, tmp_path: Path) -> None:
     process = executor.start(plan, stdin=subprocess.PIPE)
     wait_until(lambda: (tmp_path / "orphan").exists() and (tmp_path / "orphan").read_text() != "", "the orphan's pid")
     orphan = int((tmp_path / "orphan").read_text())
-    wait_until(lambda: not os.path.exists(f"/proc/{orphan}"), "the orphan reaped")
+    wait_until(lambda: not Path(f"/proc/{orphan}").exists(), "the orphan reaped")
     assert process.stdin is not None
     process.stdin.write(b"\n")
     process.stdin.close()
@@ -206,7 +216,10 @@ def test_preserved_fds_keep_number_and_content(executor: Executor, root: Path, t
         (tmp_path / name).write_text(f"file {name}\n")
     command = f'exec 3<{tmp_path}/3 5<{tmp_path}/5 7</; exec "$0" "$@"'
     done = subprocess.run(
-        ["/bin/bash", "-c", command, str(executor.program), str(executor.write(plan))], capture_output=True, text=True, check=False
+        ["/bin/bash", "-c", command, str(executor.program), str(executor.write(plan))],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.stdout.split("\n") == ["file 3", "file 5", "0", "1", "2", "3", "4", "5", ""]  # 4 is ls's own
     assert done.stderr == ""
@@ -216,7 +229,9 @@ def test_preserved_fds_keep_number_and_content(executor: Executor, root: Path, t
 def test_a_low_limit_of_fds_is_enough_for_a_small_plan(executor: Executor, root: Path, limit: int) -> None:
     plan = executor.write(shell_container(root, "echo done"))
     command = f'ulimit -n {limit}; exec "$0" "$@"'
-    done = subprocess.run(["/bin/bash", "-c", command, str(executor.program), str(plan)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["/bin/bash", "-c", command, str(executor.program), str(plan)], capture_output=True, text=True, check=False
+    )
     assert (done.stdout, done.stderr) == ("done\n", "")
 
 
@@ -231,7 +246,8 @@ def test_identity_capabilities_and_no_new_privs(executor: Executor, root: Path) 
     container.inner.add("no_new_privs")
     container.inner.add("umask", n0=0o027)
     container.inner.add("rlimit", n0=7, s0="RLIMIT_NOFILE", blob=u64_blob(100, 200))
-    outcome = executor.run(container.run_in_foreground(["/bin/sh", "-c", "id; umask; ulimit -n; ulimit -Hn; cat /proc/self/status"]))
+    script = "id; umask; ulimit -n; ulimit -Hn; cat /proc/self/status"
+    outcome = executor.run(container.run_in_foreground(["/bin/sh", "-c", script]))
     lines = outcome.assert_success().stdout.splitlines()
     assert lines[:4] == ["uid=1000 gid=1001 groups=5,6", "0027", "100", "200"]
     status = dict(line.split(":\t", 1) for line in lines[4:] if ":\t" in line)
@@ -243,7 +259,7 @@ def test_identity_capabilities_and_no_new_privs(executor: Executor, root: Path) 
 
 
 def test_a_user_namespace_and_its_maps(executor: Executor, root: Path) -> None:
-    os.chmod(root.parent, 0o755)
+    root.parent.chmod(0o755)
     container = Container(root, ALL_NAMESPACES | CLONE_NEWUSER)
     container.inner.steps.insert(0, {"operation": "await", "n0": 1})
     container.outer.add("write_init_proc", s0="uid_map", blob=b"0 100000 1000\n")
@@ -263,7 +279,7 @@ def test_a_reforked_init_is_the_one_that_counts(executor: Executor, tmp_path: Pa
     plan.inner.add("sigmask")
     plan.inner.add("signal", n0=1)
     plan.inner.add("await", n0=2)
-    execute(plan.inner, ["/bin/bash", "-c", f"echo $$; cat /proc/self/oom_score_adj; read; exit 6"])
+    execute(plan.inner, ["/bin/bash", "-c", "echo $$; cat /proc/self/oom_score_adj; read; exit 6"])
     plan.outer.add("wait_signal", n0=1)
     plan.outer.add("write_atomic", s0=str(tmp_path / "pid"), blob=TEMPLATE_PID + b" " + TEMPLATE_START_TIME, n0=0o600)
     plan.outer.add("write_init_proc", s0="oom_score_adj", blob=b"700")
@@ -275,8 +291,7 @@ def test_a_reforked_init_is_the_one_that_counts(executor: Executor, tmp_path: Pa
     assert process.stdout.readline() == b"1\n"
     assert process.stdout.readline() == b"700\n"
     pid, start_time = (tmp_path / "pid").read_text().split()
-    with open(f"/proc/{pid}/stat") as file:
-        assert file.read().rsplit(")", 1)[1].split()[19] == start_time
+    assert Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19] == start_time
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     assert children == [pid]  # the first child was reaped
     process.communicate(b"\n", timeout=10)
@@ -325,12 +340,11 @@ def test_write_atomic_replaces_or_refuses_and_leaves_nothing_beside(executor: Ex
     plan.outer.steps[0]["flags"] = 0
     executor.run(plan).assert_success()
     assert path.read_text() == "two"
-    assert os.listdir(path.parent) == ["file"]
+    assert [found.name for found in path.parent.iterdir()] == ["file"]
 
 
 def test_pidfd_open_checks_the_start_time(executor: Executor) -> None:
-    with open("/proc/self/stat") as file:
-        start_time = int(file.read().rsplit(")", 1)[1].split()[19])
+    start_time = int(Path("/proc/self/stat").read_text().rsplit(")", 1)[1].split()[19])
     plan = new_plan()
     plan.outer.add("pidfd_open", fd=0, n0=os.getpid(), n1=start_time)
     plan.outer.add("kill", fd=0, n0=0)
@@ -361,8 +375,6 @@ def test_cleanup_runs_once(executor: Executor, tmp_path: Path) -> None:
 
 
 def test_an_fd_can_be_sent_and_sockets_connected_by_long_paths(executor: Executor, tmp_path: Path) -> None:
-    import socket
-
     deep = tmp_path / ("d" * 120)
     deep.mkdir()
     directory = os.open(deep, os.O_PATH)
@@ -379,15 +391,12 @@ def test_an_fd_can_be_sent_and_sockets_connected_by_long_paths(executor: Executo
         with connection:
             _, fds, _, _ = socket.recv_fds(connection, 16, 4)
     os.close(directory)
-    with open(f"/proc/self/fdinfo/{fds[0]}") as file:
-        assert "Pid:" in file.read()
+    assert "Pid:" in Path(f"/proc/self/fdinfo/{fds[0]}").read_text()
     os.close(fds[0])
 
 
 @pytest.mark.parametrize("strict", [False, True])
 def test_seccomp_filters_the_program_only(executor: Executor, strict: bool) -> None:
-    import struct
-
     deny_mkdir = [(0x20, 0, 0, 0), (0x15, 0, 1, 83), (0x06, 0, 0, 0x00050000 | 99), (0x06, 0, 0, 0x7FFF0000)]
     plan = new_plan()
     plan.outer.add("clone")
@@ -421,5 +430,62 @@ def test_a_cgroup_namespace_and_a_keyring(executor: Executor, root: Path) -> Non
     container.inner.add("stdio_owner", n0=0)
     container.inner.add("setdomainname", s0="domain")
     container.pivot()
-    outcome = executor.run(container.run_in_foreground(["/bin/cat", "/proc/sys/kernel/domainname", "/proc/self/cgroup"]))
+    outcome = executor.run(
+        container.run_in_foreground(["/bin/cat", "/proc/sys/kernel/domainname", "/proc/self/cgroup"])
+    )
     assert outcome.assert_success().stdout.startswith("domain\n")
+
+
+def test_a_second_process_joins_by_pidfd_with_a_terminal_of_the_containers(executor: Executor, root: Path) -> None:
+    container = Container(root)
+    container.usual_mounts()
+    container.pivot()
+    container.inner.add("sethostname", s0="joined")
+    first = executor.start(
+        container.run_in_foreground(["/bin/sh", "-c", "echo ready; read line"]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert first.stdin is not None
+    assert first.stdout is not None
+    assert first.stdout.readline() == b"ready\n"
+    init = int(Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text())
+    plan = new_plan()
+    plan.outer.add("pidfd_open", fd=0, n0=init)
+    plan.outer.add("setns", fd=0, n0=CLONE_NEWPID, s0="pid")  # of children only
+    plan.outer.add("clone")
+    plan.inner.add("sigmask")
+    plan.inner.add("setns", fd=0, n0=ALL_NAMESPACES & ~CLONE_NEWPID, s0="the container")
+    plan.inner.add("console")
+    plan.inner.add("close_range", n0=3)
+    plan.inner.add("chdir", s0="/")
+    execute(plan.inner, ["/bin/sh", "-c", "hostname; test -t 0 && echo terminal; cat /proc/1/comm; exit 4"])
+    plan.outer.add("wait_exec")
+    plan.outer.add("supervise", n0=1)
+    outcome = executor.run(plan, stdin=subprocess.DEVNULL)
+    first.stdin.write(b"\n")
+    first.stdin.close()
+    first.stdout.close()
+    assert first.wait(10) == 0
+    assert (outcome.code, outcome.stdout, outcome.stderr) == (4, "joined\r\nterminal\r\nsh\r\n", "")
+
+
+def test_a_process_that_joins_cannot_be_traced_from_inside(executor: Executor, tmp_path: Path) -> None:
+    """CVE-2016-9962: between joining and execve, it holds fds of the host."""
+    os.mkfifo(tmp_path / "fifo")
+    plan = new_plan()
+    plan.outer.add("open", fd=0, s0="/proc/self/ns/uts")
+    plan.outer.add("clone")
+    plan.outer.add("write_atomic", s0=str(tmp_path / "pid"), blob=TEMPLATE_PID, n0=0o600)
+    plan.inner.add("setns", fd=0, s0="uts")
+    plan.inner.add("identity", n0=1000, n1=1000)
+    plan.inner.add("await", n0=1)
+    plan.outer.add("wait_signal", n0=1)
+    process = executor.start(plan, stderr=subprocess.DEVNULL)
+    wait_until((tmp_path / "pid").exists, "the pid file")
+    pid = int((tmp_path / "pid").read_text())
+    wait_until(lambda: "Uid:\t1000" in Path(f"/proc/{pid}/status").read_text(), "the identity")
+    reading = ["/bin/sh", "-c", f"ls /proc/{pid}/fd"]
+    assert subprocess.run(reading, user=1000, group=1000, capture_output=True, check=False).returncode != 0
+    process.kill()
+    process.wait()

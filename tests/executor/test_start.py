@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from plan_file import O_DIRECTORY, O_PATH, Executor, Plan, execute, hook, new_plan
-from orlop.plan.operations import TEMPLATE_PID
 from waiting import is_alive, wait_until
+
+from orlop.plan.operations import TEMPLATE_PID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,9 @@ class Created:
         plan.outer.add("write_atomic", at=0, s0="pid", blob=TEMPLATE_PID, n0=0o600)
         plan.outer.add("wait_signal", n0=5)
         # No pipes: init holds them for as long as it lives.
-        process = self.executor.start(plan, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = self.executor.start(
+            plan, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         assert process.wait(10) == 0
         self.pid = int((self.directory / "pid").read_text())
         assert is_alive(self.pid)
@@ -75,8 +78,7 @@ def test_start_returns_when_the_program_is_executed(created: Created) -> None:
     mode = (created.directory / "start.sock").stat().st_mode
     assert (stat.S_ISSOCK(mode), stat.S_IMODE(mode)) == (True, 0o600)
     created.executor.run(created.start_plan()).assert_success()
-    with open(f"/proc/{created.pid}/cmdline") as file:
-        assert file.read() == "/bin/sleep\x001000\0"
+    assert Path(f"/proc/{created.pid}/cmdline").read_text() == "/bin/sleep\x001000\0"
 
 
 def test_a_second_start_is_refused(created: Created) -> None:
@@ -99,8 +101,7 @@ def test_a_peer_that_only_looks_starts_nothing(created: Created) -> None:
     with created.connect() as peer:
         peer.sendall(b"x")
         assert peer.recv(1) == b""
-    with open(f"/proc/{created.pid}/cmdline") as file:
-        assert "sleep" not in file.read()
+    assert "sleep" not in Path(f"/proc/{created.pid}/cmdline").read_text()
     created.executor.run(created.start_plan()).assert_success()
 
 
@@ -111,7 +112,7 @@ def test_a_starter_that_is_killed_at_once_does_no_harm(created: Created) -> None
     wait_until(lambda: "sleep" in Path(f"/proc/{created.pid}/cmdline").read_text(), "the exec")
 
 
-def test_a_failure_after_start_goes_to_the_starter(created: Created, tmp_path: Path) -> None:
+def test_a_failure_after_start_goes_to_the_starter(created: Created) -> None:
     before = new_plan()
     before.inner.add("mkdir", s0="/nonexistent/a", flags=8)
     hook(before.inner, ["/bin/false"])
@@ -125,7 +126,7 @@ def test_a_failure_after_start_goes_to_the_starter(created: Created, tmp_path: P
     wait_until(lambda: not is_alive(created.pid), "the end of init")
 
 
-def test_an_init_killed_while_it_starts_is_told(created: Created, tmp_path: Path) -> None:
+def test_an_init_killed_while_it_starts_is_told(created: Created) -> None:
     before = new_plan()
     hook(before.inner, ["/bin/sh", "-c", "kill -9 $PPID"])
     created.create(["/bin/true"], before_start=before)

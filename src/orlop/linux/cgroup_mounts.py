@@ -5,6 +5,8 @@ Pure functions over the texts of /proc/self/mountinfo and /proc/self/cgroup.
 
 from __future__ import annotations
 
+from orlop.linux.mountinfo import parse_mount
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,38 +38,42 @@ class CgroupLayout:
 
 def parse_cgroup_layout(mountinfo: str, own_cgroups: str) -> CgroupLayout:
     """The layout that the two texts describe. Of several mounts of one hierarchy the first counts."""
-    own: dict[str, str] = {}
-    for line in own_cgroups.splitlines():
-        _, name, path = line.split(":", 2)
-        own[name] = path
+    own = parse_own_cgroups(own_cgroups)
     found: dict[str, CgroupHierarchy] = {}
     for line in mountinfo.splitlines():
-        if " - cgroup" not in line:
+        if " - cgroup" not in line:  # a host can have hundreds of mounts; few are ours to take apart
             continue
-        left, _, right = line.partition(" - ")
-        fields, tail = left.split(" "), right.split(" ")
-        if tail[0] not in ("cgroup", "cgroup2"):
+        mount = parse_mount(line)
+        if mount.filesystem_type == "cgroup2":
+            name: str | None = ""
+        elif mount.filesystem_type == "cgroup":
+            name = _hierarchy_name(mount.super_options, own)
+        else:
             continue
-        name = "" if tail[0] == "cgroup2" else _name_of(tail[2].split(","), own)
         if name is not None and name not in found:
-            root, mountpoint = _unescape(fields[3]), _unescape(fields[4])
-            found[name] = CgroupHierarchy(name, mountpoint, root, own.get(name, "/"), is_unified=not name)
-    has_v1 = any(name for name in found)
-    mode = ("hybrid" if "" in found else "v1") if has_v1 else "v2" if "" in found else "none"
-    return CgroupLayout(mode, list(found.values()))
+            own_path = own.get(name, "/")
+            found[name] = CgroupHierarchy(name, mount.mountpoint, mount.root, own_path, is_unified=not name)
+    return CgroupLayout(_mode(found), list(found.values()))
 
 
-def _name_of(options: list[str], own: dict[str, str]) -> str | None:
-    """The name in /proc/self/cgroup of the hierarchy that a v1 mount with these superblock options shows."""
+def parse_own_cgroups(text: str) -> dict[str, str]:
+    """The cgroup of a process in each hierarchy, by the hierarchy's name; "" is the unified one (/proc/self/cgroup)."""
+    own: dict[str, str] = {}
+    for line in text.splitlines():
+        _, name, path = line.split(":", 2)  # a path may hold colons, as the systemd driver of older releases made them
+        own[name] = path
+    return own
+
+
+def _hierarchy_name(options: Sequence[str], own: dict[str, str]) -> str | None:
+    """The name in /proc/self/cgroup of the v1 hierarchy whose superblock has these options."""
     for name in own:
         if name and all(part in options for part in name.split(",")):
             return name
     return None
 
 
-def _unescape(text: str) -> str:
-    if "\\" not in text:
-        return text
-    for escape, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        text = text.replace(escape, character)
-    return text
+def _mode(found: dict[str, CgroupHierarchy]) -> str:
+    if any(found):  # a hierarchy with a name: v1
+        return "hybrid" if "" in found else "v1"
+    return "v2" if found else "none"

@@ -5,13 +5,34 @@ from __future__ import annotations
 import errno
 import posix
 
+from orlop.errors import KernelError
+
+_NAMESPACE_LIMIT = "a limit of the host: see sysctl user.max_*_namespaces"
+_MOUNT_LIMIT = "a limit of the host: see sysctl fs.mount-max"
+
+# What the text of the errno does not say, or says wrongly, for one call.
 _ADVICE = {
-    ("clone3", errno.ENOSPC): "a limit of the host: see sysctl user.max_*_namespaces",
-    ("unshare", errno.ENOSPC): "a limit of the host: see sysctl user.max_*_namespaces",
-    ("fsmount", errno.ENOSPC): "a limit of the host: see sysctl fs.mount-max",
-    ("move_mount", errno.ENOSPC): "a limit of the host: see sysctl fs.mount-max",
-    ("mount_setattr", errno.ENOSYS): "the kernel is older than 5.12; orun needs 5.14",
+    ("clone3", errno.ENOSPC): _NAMESPACE_LIMIT,
+    ("clone3", errno.EUSERS): _NAMESPACE_LIMIT,
     ("clone3", errno.EAGAIN): "a limit on processes of the user or the cgroup is reached",
+    ("clone3", errno.EBUSY): "the cgroup has controllers for its children, so no process can be in it",
+    ("clone3", errno.EOPNOTSUPP): "the cgroup is in an invalid domain: see its cgroup.type",
+    ("unshare", errno.ENOSPC): _NAMESPACE_LIMIT,
+    ("unshare", errno.EUSERS): _NAMESPACE_LIMIT,
+    ("setns", errno.EINVAL): "the file is no namespace of this type, or the process is in it already",
+    ("fsmount", errno.ENOSPC): _MOUNT_LIMIT,
+    ("open_tree", errno.ENOSPC): _MOUNT_LIMIT,
+    ("move_mount", errno.ENOSPC): _MOUNT_LIMIT,
+    ("mount_setattr", errno.ENOSYS): "the kernel is older than 5.12; orun needs 5.14",
+    ("openat2", errno.EXDEV): "the path leads out of the container's root",
+    ("openat2", errno.ELOOP): "a link stands on the way where none may be",
+    ("capset", errno.EPERM): "the caller does not have all of these capabilities itself",
+    ("seccomp", errno.EFAULT): "the filter is too long for the kernel",
+    ("seccomp", errno.EACCES): "a filter needs CAP_SYS_ADMIN, or process.noNewPrivileges",
+    ("bpf", errno.EPERM): "loading a device filter needs CAP_BPF or CAP_SYS_ADMIN",
+    ("execve", errno.ENOENT): "the program is missing, or the interpreter or loader that it names",
+    ("execve", errno.ENOEXEC): "it is no program for this machine",
+    ("keyctl", errno.EDQUOT): "a limit of the host: see sysctl kernel.keys.maxkeys",
 }
 
 
@@ -23,3 +44,11 @@ def errno_name_and_text(number: int) -> tuple[str, str]:
 def errno_advice(number: int, call: str) -> str:
     """What to do about an errno of a call, where the errno alone misleads; "" where it does not."""
     return _ADVICE.get((call, number), "")
+
+
+def kernel_error(call: str, arguments: str, number: int, *, where: str = "") -> KernelError:
+    """The error for a call that failed: `where: call arguments: ENOENT (No such file or directory)`, with its advice."""
+    name, text = errno_name_and_text(number)
+    parts = [where] if where else []
+    parts += [f"{call} {arguments}".rstrip(), f"{name} ({text})"]
+    return KernelError(": ".join(parts), hint=errno_advice(number, call), call=call, errno=number)

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Option: (attributes to set, attributes to clear). With an r before it, the same for every mount below.
+# Option: (attributes to set, attributes to clear).
 _ATTRIBUTES = {
     "ro": (MOUNT_ATTR_RDONLY, 0),
     "rw": (0, MOUNT_ATTR_RDONLY),
@@ -38,15 +38,17 @@ _ATTRIBUTES = {
     "diratime": (0, MOUNT_ATTR_NODIRATIME),
     "nosymfollow": (MOUNT_ATTR_NOSYMFOLLOW, 0),
     "symfollow": (0, MOUNT_ATTR_NOSYMFOLLOW),
-    # The access time is one field of three values; changing it clears the whole field first.
+    # The access time is one field of three values; the kernel wants the whole field cleared to change it. Taking a
+    # value back gives relatime, the kernel's default, so that is what `norelatime` gives too (as in mount(2) and runc).
     "relatime": (MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME),
-    "norelatime": (MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME),
+    "norelatime": (MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME),
     "noatime": (MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME),
     "atime": (MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME),
     "strictatime": (MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME),
     "nostrictatime": (MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME),
 }
-RECURSIVE_ATTRIBUTES = {f"r{name}": value for name, value in _ATTRIBUTES.items()}
+# With an r before it, an option is for every mount below too (AT_RECURSIVE).
+_RECURSIVE_ATTRIBUTES = {f"r{name}": value for name, value in _ATTRIBUTES.items()}
 
 _PROPAGATION = {
     "private": MS_PRIVATE,
@@ -59,10 +61,14 @@ _PROPAGATION = {
     "runbindable": MS_UNBINDABLE | MS_REC,
 }
 
-# Flags of a superblock, which fsconfig takes by these names.
-_SUPERBLOCK = frozenset(("sync", "dirsync", "lazytime", "mand"))
-_NO_EFFECT = frozenset(("defaults", "async", "nolazytime", "nomand", "loud", "silent", "iversion", "noiversion",
-                        "acl", "noacl", "rbind", "bind", "remount"))  # fmt: skip
+# Flags of a superblock, which fsconfig(2) takes by these names, and the options that take one back. `ro` and `rw` are
+# among them and are attributes of the mount as well.
+_SUPERBLOCK = frozenset(("ro", "sync", "dirsync", "lazytime", "mand"))
+_TAKES_BACK = {"rw": "ro", "async": "sync", "nolazytime": "lazytime", "nomand": "mand"}
+
+# What the kernel does anyway (`defaults`, `loud`), or what has no name in fsconfig(2): `silent` only hushes its log, and
+# file systems set `iversion` themselves.
+_NO_EFFECT = frozenset(("defaults", "loud", "silent", "iversion", "noiversion"))
 
 
 class MountOptions:
@@ -74,6 +80,7 @@ class MountOptions:
         "data",
         "is_bind",
         "is_recursive_bind",
+        "is_remount",
         "propagation",
         "rec_attr_clr",
         "rec_attr_set",
@@ -86,38 +93,40 @@ class MountOptions:
         self.attr_clr = 0
         self.rec_attr_set = 0
         self.rec_attr_clr = 0
-        self.propagation: list[int] = []
+        self.propagation: list[int] = []  # MS_* flags, in the order in which they are to be applied
         self.superblock_flags: list[str] = []
         self.data: list[str] = []
         self.is_bind = False
         self.is_recursive_bind = False
+        self.is_remount = False
         self.tmpcopyup = False
 
 
 def parse_mount_options(options: Iterable[str]) -> MountOptions:
-    """The options sorted by what the kernel does with them; of two that contradict each other the later one counts."""
+    """The options sorted by what the kernel does with them; of two that contradict each other the later one counts.
+
+    What the specification does not name goes to the file system, in `data`.
+    """
     result = MountOptions()
     for option in options:
-        attribute = _ATTRIBUTES.get(option)
-        if attribute is not None:
-            result.attr_set, result.attr_clr = _change(result.attr_set, result.attr_clr, *attribute)
-            if option == "ro":
-                result.superblock_flags.append("ro")
-            elif option == "rw" and "ro" in result.superblock_flags:
-                result.superblock_flags.remove("ro")
-        elif option in RECURSIVE_ATTRIBUTES:
+        if option in _ATTRIBUTES:
+            result.attr_set, result.attr_clr = _change(result.attr_set, result.attr_clr, *_ATTRIBUTES[option])
+            _superblock(result.superblock_flags, option)
+        elif option in _RECURSIVE_ATTRIBUTES:
             result.rec_attr_set, result.rec_attr_clr = _change(
-                result.rec_attr_set, result.rec_attr_clr, *RECURSIVE_ATTRIBUTES[option]
+                result.rec_attr_set, result.rec_attr_clr, *_RECURSIVE_ATTRIBUTES[option]
             )
         elif option in _PROPAGATION:
             result.propagation.append(_PROPAGATION[option])
+        elif option in _SUPERBLOCK or option in _TAKES_BACK:
+            _superblock(result.superblock_flags, option)
         elif option in ("bind", "rbind"):
             result.is_bind = True
             result.is_recursive_bind = result.is_recursive_bind or option == "rbind"
+        elif option == "remount":
+            result.is_remount = True
         elif option == "tmpcopyup":
             result.tmpcopyup = True
-        elif option in _SUPERBLOCK:
-            result.superblock_flags.append(option)
         elif option and option not in _NO_EFFECT:
             result.data.append(option)
     return result
@@ -125,8 +134,16 @@ def parse_mount_options(options: Iterable[str]) -> MountOptions:
 
 def option_names() -> list[str]:
     """Every option that is understood, sorted (features.md, mountOptions)."""
-    names = {*_ATTRIBUTES, *RECURSIVE_ATTRIBUTES, *_PROPAGATION, *_SUPERBLOCK, *_NO_EFFECT, "tmpcopyup"}
-    return sorted(names)
+    known = (*_ATTRIBUTES, *_RECURSIVE_ATTRIBUTES, *_PROPAGATION, *_SUPERBLOCK, *_TAKES_BACK, *_NO_EFFECT)
+    return sorted({*known, "bind", "rbind", "tmpcopyup"})
+
+
+def _superblock(flags: list[str], option: str) -> None:
+    if option in _SUPERBLOCK and option not in flags:
+        flags.append(option)
+    taken_back = _TAKES_BACK.get(option)
+    if taken_back in flags:
+        flags.remove(taken_back)
 
 
 def _change(attr_set: int, attr_clr: int, new_set: int, new_clr: int) -> tuple[int, int]:

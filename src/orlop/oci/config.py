@@ -1,7 +1,8 @@
 """config.json (config.md): decoded, and checked as a whole, before anything is done with it.
 
-A configuration stays the plain dict that was decoded: its keys are the spec's, inside `oci/` and for the compiler. After
-`load_config` every field that is there has its type, and the rules between fields hold.
+A configuration stays the plain dict that was decoded: its keys are the spec's, inside `oci/` and for the compiler.
+After `load_config` every field that is there has its type, and the rules between fields hold. So the compiler indexes
+without looking, and pays for no objects of ours.
 """
 
 from __future__ import annotations
@@ -24,19 +25,35 @@ SOURCE = "config.json"
 class Config:
     """A valid configuration. `raw` has the spec's keys; null properties are gone."""
 
-    __slots__ = ("raw", "unknown_properties")
+    __slots__ = ("_unknown", "raw", "source")
 
-    def __init__(self, raw: dict[str, Any], unknown_properties: Sequence[str]) -> None:
+    def __init__(self, raw: dict[str, Any], source: str, unknown: Sequence[tuple[str, Sequence[str]]]) -> None:
         self.raw = raw
-        self.unknown_properties = unknown_properties  # paths of what the spec does not define, and we ignore
+        self.source = source
+        self._unknown = unknown
+
+    @property
+    def unknown_properties(self) -> list[str]:
+        """The paths of the properties that the spec does not define, and that we ignore, as it demands."""
+        return [path for path, _ in self._unknown]
+
+    def misspelt_properties(self) -> list[tuple[str, str]]:
+        """The unknown properties that look like a known one, each with that one's name.
+
+        Property names are case-sensitive here, as in the spec; Go's decoder takes `Process` for `process`.
+        """
+        from orlop.oci.field_checks import nearest_word
+
+        named = ((path, nearest_word(path.rpartition(".")[2], known)) for path, known in self._unknown)
+        return [(path, name) for path, name in named if name]
 
     def require_process(self) -> None:
         """Raises InvalidArgument without a process, which the spec demands only at `start`."""
         if "process" not in self.raw:
-            raise InvalidArgument(f"{SOURCE}: process: it is missing", hint="say which program to run")
+            raise InvalidArgument(f"{self.source}: process: it is missing", hint="say which program to run")
 
 
-def load_config(data: bytes, source: str = SOURCE) -> Config:
+def load_config(data: bytes | str, source: str = SOURCE) -> Config:
     """The configuration in `data`.
 
     Raises:
@@ -47,7 +64,7 @@ def load_config(data: bytes, source: str = SOURCE) -> Config:
     context = Context(source)
     CONFIG(raw, "", context)
     check_config(raw, context)
-    return Config(raw, context.unknown)
+    return Config(raw, source, context.unknown)
 
 
 def validate_process(process: Any, *, source: str) -> None:

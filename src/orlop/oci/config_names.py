@@ -41,7 +41,7 @@ MOUNT_OPTIONS = frozenset(
         *(f"r{name}" for name in MOUNT_ATTRIBUTE_OPTIONS),
         *PROPAGATIONS,
         "bind", "rbind", "defaults", "sync", "async", "dirsync", "lazytime", "nolazytime", "mand", "nomand", "silent",
-        "loud", "iversion", "noiversion", "acl", "noacl", "tmpcopyup",
+        "loud", "iversion", "noiversion", "tmpcopyup",
     )
 )  # fmt: skip
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from orlop.plan import operations
+from orlop.plan.operation_table import OPERATIONS
 
 _FLAGS = ("IGNORE_EEXIST", "IGNORE_ENOENT", "IGNORE_EACCES", "BEST_EFFORT", "NO_SYMLINKS", "EXCLUSIVE")
 _SECTIONS = ("OUTER", "INNER", "CLEANUP")
@@ -19,7 +20,7 @@ _TEMPLATES = ("TEMPLATE_PID", "TEMPLATE_START_TIME")
 def header() -> str:
     """The text of operations.h, newline at its end."""
     lines = [
-        "/* The operation table. Generated from src/orlop/plan/operations.py by orlop.plan.c_header: never edit it. */",
+        "/* The operation table. Generated from operations.py and operation_table.py by orlop.plan.c_header: never edit it. */",
         "#ifndef ORLOP_OPERATIONS_H",
         "#define ORLOP_OPERATIONS_H",
         "",
@@ -40,14 +41,14 @@ def header() -> str:
         *(f"#define {name} {getattr(operations, name)[0]}" for name in _TEMPLATES),
         "",
         "enum operation_code {",
-        *(f"    OP_{row.name.upper()} = {row.code}," for row in operations.OPERATIONS),
+        *(f"    OP_{row.name.upper()} = {row.code}," for row in OPERATIONS),
         "};",
         "",
-        f"#define OPERATION_CODE_MAX {max(row.code for row in operations.OPERATIONS)}",
+        f"#define OPERATION_CODE_MAX {max(row.code for row in OPERATIONS)}",
         "",
         "/* X(code, name, call) for each operation: its name in messages, and the system call that a failure names. */",
         "#define OPERATION_TABLE(X) \\",
-        *(f'    X({row.code}, "{row.name}", "{row.call}") \\' for row in operations.OPERATIONS),
+        *(f'    X({row.code}, "{row.name}", "{row.call}") \\' for row in OPERATIONS),
         "    /* end */",
         "",
         "#endif",

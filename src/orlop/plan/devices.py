@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from _stat import S_IFBLK, S_IFCHR, S_IFIFO
 from errno import EACCES, EEXIST, EPERM
 from posix import makedev
-from stat import S_IFBLK, S_IFCHR, S_IFIFO
 
 from orlop.linux.devices import DEFAULT_DEVICES
 from orlop.linux.flags import OPEN_TREE_CLONE

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from _stat import S_IFCHR
 from errno import EINVAL, ENOENT, ENOTDIR
 from posix import O_DIRECTORY
-from stat import S_IFCHR
 
 from orlop.linux.flags import (
     AT_RECURSIVE,

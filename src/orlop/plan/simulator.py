@@ -5,7 +5,7 @@ The rules are what the order of the operations guarantees (docs/architecture.md)
 
 from __future__ import annotations
 
-from orlop.plan.operations import BY_NAME
+from orlop.plan.operation_table import BY_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

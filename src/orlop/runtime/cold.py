@@ -10,8 +10,22 @@ import sys
 gc.disable()  # the process lives for milliseconds
 sys.path.insert(0, __file__.rsplit("/", 3)[0])
 
-from orlop.runtime.planner import serve  # noqa: E402 (the path must be there first)
-from orlop.runtime.protocol import Connection  # noqa: E402
+
+
+class _Future:
+    """Stands for the module `__future__`, of which our modules only ask this name, for nothing at run time."""
+
+    annotations = None
+
+
+sys.modules.setdefault("__future__", _Future)  # type: ignore[arg-type]
+
+import orlop.runtime.quick_import  # noqa: E402 (the path must be there first)
+
+sys.meta_path.insert(0, orlop.runtime.quick_import.QuickFinder("orlop.", sys.path[0]))
+
+from orlop.runtime.planner import serve  # noqa: E402 (by the finder above)
+from orlop.runtime.protocol import Connection  # noqa: E402 (likewise)
 
 
 def main() -> None:

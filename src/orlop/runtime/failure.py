@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from orlop.errors import KernelError, OrlopError
 from orlop.linux.errno_text import errno_advice, errno_name_and_text
-from orlop.plan.operations import BY_NAME, INNER, OPERATIONS
+from orlop.plan.operation_table import BY_NAME, OPERATIONS
+from orlop.plan.operations import INNER
 from orlop.runtime.protocol import WHERE_STARTER
 
 TYPE_CHECKING = False

@@ -5,7 +5,6 @@ Everything is read through /proc and /sys, once per request; nothing is changed,
 
 from __future__ import annotations
 
-import os
 import posix
 
 from orlop.errors import FailedPrecondition, InvalidArgument
@@ -178,13 +177,13 @@ def _is_wanted(controller: str, resources: dict[str, Any]) -> bool:
 
 def _read_text(path: str) -> str:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
     except OSError:
         return ""
     try:
         data = b""
-        while part := os.read(fd, 65536):
+        while part := posix.read(fd, 65536):
             data += part
         return data.decode("utf-8", "surrogateescape")
     finally:
-        os.close(fd)
+        posix.close(fd)

@@ -12,11 +12,11 @@ somebody holds the directory's lock.
 from __future__ import annotations
 
 import fcntl
-import os
 import posix
 import time
 
 from orlop.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from orlop.linux.flags import O_PATH
 from orlop.linux.procfs import is_alive
 from orlop.oci.container_id import ContainerId, parse_container_id
 from orlop.oci.json_codec import decode, encode
@@ -32,6 +32,7 @@ CONFIG_FILE = "config.json"
 
 _LOCK_TIMEOUT_S = 10.0
 _LOCK_POLL_S = 0.005
+_S_IFMT, _S_IFDIR = 0o170000, 0o040000
 
 
 class Container:
@@ -113,7 +114,7 @@ class Container:
         from _socket import AF_UNIX, SOCK_STREAM, socket
 
         try:
-            directory = posix.open(self.directory, os.O_PATH | posix.O_CLOEXEC)
+            directory = posix.open(self.directory, O_PATH | posix.O_CLOEXEC)
         except FileNotFoundError:
             return False
         probe = socket(AF_UNIX, SOCK_STREAM)
@@ -152,7 +153,7 @@ class StateRoot:
     def containers(self) -> list[Container]:
         """Every container, ordered by id."""
         try:
-            names = sorted(os.listdir(self.path))
+            names = sorted(posix.listdir(self.path))
         except FileNotFoundError:
             return []
         found = []
@@ -172,7 +173,7 @@ class StateRoot:
                 record = decode(file.read(), f"{directory}/{STATE_FILE}")
         except FileNotFoundError:
             # mkdir was done, state.json not yet written: the creator is at it, or was killed there.
-            if not os.path.isdir(directory):
+            if not _is_directory(directory):
                 return None
             record = {"id": container_id, "bundle": "", "rootfs": "", "created": "", "ociVersion": ""}
         except NotADirectoryError:
@@ -189,6 +190,8 @@ class StateRoot:
         try:
             posix.mkdir(directory, 0o700)
         except FileNotFoundError:
+            import os
+
             os.makedirs(self.path, 0o711, exist_ok=True)
             return self.claim(container_id)
         except FileExistsError:
@@ -218,20 +221,26 @@ class Claim:
             view = memoryview(data)
             while view:
                 view = view[posix.write(fd, view) :]
-            posix.fsync(fd)
         finally:
-            posix.close(fd)
+            posix.close(fd)  # not synced: what describes processes need not outlive the machine that runs them
         posix.rename(temporary, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
 
     def abandon(self) -> None:
         """Remove the directory again: nothing has been made outside of it."""
-        for name in os.listdir(self.fd):
+        for name in posix.listdir(self.fd):
             posix.unlink(name, dir_fd=self.fd)
         posix.rmdir(self.directory)
 
     def release(self) -> None:
         """Let go of the lock."""
         posix.close(self.fd)
+
+
+def _is_directory(path: str) -> bool:
+    try:
+        return posix.stat(path).st_mode & _S_IFMT == _S_IFDIR
+    except OSError:
+        return False
 
 
 def lock_for_delete(container: Container) -> int | None:

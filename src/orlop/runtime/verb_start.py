@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orlop.errors import FailedPrecondition
-from orlop.plan.operations import BY_NAME
+from orlop.plan.operations import CODE
 from orlop.plan.start import compile_destroy, compile_start
 from orlop.runtime.command_line import Verb
 from orlop.runtime.protocol import ExecutorFailed
@@ -36,7 +36,7 @@ def run(call: Call) -> None:
     try:
         call.connection.execute(plan)
     except ExecutorFailed as failed:
-        if failed.report.code == BY_NAME["hook"].code:
+        if failed.report.code == CODE["hook"]:
             _destroy(call, container)
         raise
 

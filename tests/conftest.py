@@ -1,0 +1,78 @@
+"""What the tests need of a machine: the markers `needs_...`, and how a missing thing is told.
+
+A test that needs what is not there is skipped, and the skip names it. Where `CI` is set such a skip is a failure,
+because nobody reads the skips of a green run; `ORLOP_MAY_SKIP` lists the markers that CI's machine is known not to
+satisfy.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+_MARKERS = ("needs_root", "needs_cgroup_v2", "needs_userns", "needs_peer")
+
+
+def _missing_root() -> str | None:
+    return None if os.geteuid() == 0 else "not root"
+
+
+def _missing_cgroup_v2() -> str | None:
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+        left, _, right = line.partition(" - ")
+        mount_point = Path(left.split()[4])
+        if right.startswith("cgroup2 ") and "memory" in (mount_point / "cgroup.controllers").read_text("ascii").split():
+            return None
+    return "no cgroup v2 hierarchy with a memory controller"
+
+
+def _missing_userns() -> str | None:
+    limit = Path("/proc/sys/user/max_user_namespaces")
+    if not Path("/proc/self/ns/user").exists() or not limit.exists():
+        return "the kernel has no user namespaces"
+    return None if int(limit.read_text("ascii")) > 0 else f"{limit} is 0"
+
+
+def _missing_peer(name: str) -> str | None:
+    return None if shutil.which(name) else f"{name} is not installed"
+
+
+def _missing(mark: pytest.Mark) -> str | None:
+    """Why a marker's need is not satisfied, or None."""
+    checks: dict[str, Callable[..., str | None]] = {
+        "needs_root": _missing_root,
+        "needs_cgroup_v2": _missing_cgroup_v2,
+        "needs_userns": _missing_userns,
+        "needs_peer": _missing_peer,
+    }
+    return checks[mark.name](*mark.args)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose needs are not satisfied."""
+    for mark in item.iter_markers():
+        if mark.name in _MARKERS:
+            reason = _missing(mark)
+            if reason is not None:
+                pytest.skip(f"{mark.name}: {reason}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn the skip of a test that needs something into a failure, where CI is set."""
+    report = yield
+    if not report.skipped or not os.environ.get("CI") or not isinstance(report.longrepr, tuple):
+        return report
+    reason = report.longrepr[2].removeprefix("Skipped: ")
+    name = reason.split(":", 1)[0].replace(" ", "_")  # a fixture may say "needs root" in words
+    if name.startswith("needs_") and name not in os.environ.get("ORLOP_MAY_SKIP", "").split():
+        report.outcome = "failed"
+        report.longrepr = f"skipped where CI is set, which is a failure: {reason}"
+    return report

@@ -1,0 +1,21 @@
+"""The files of a container's cgroups on this host: v1 controllers, as on a v1 or hybrid host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CGROUP_ROOT = Path("/sys/fs/cgroup")
+
+
+def cgroup_of(pid: int, controller: str) -> Path:
+    """The directory of the v1 cgroup that a process is in."""
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, names, path = line.split(":", 2)
+        if controller in names.split(",") or names == f"name={controller}":
+            return CGROUP_ROOT / controller / path.lstrip("/")
+    raise AssertionError(f"process {pid} is in no cgroup of {controller}")
+
+
+def read_cgroup(pid: int, controller: str, file: str) -> str:
+    """A file of that directory, without its newline."""
+    return (cgroup_of(pid, controller) / file).read_text().strip()

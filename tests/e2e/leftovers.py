@@ -1,0 +1,57 @@
+"""The leak check: what a test may not leave behind. Only looks, but for reaping zombies that the test inherited."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from .waiting import process_state
+
+CGROUP_ROOT = Path("/sys/fs/cgroup")
+
+
+def leftover_mounts(directory: Path) -> list[str]:
+    """Mounts of the test's own mount namespace below the directory."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return [line for line in lines if line.split()[4].startswith(str(directory))]
+
+
+def cgroups_of(token: str) -> list[Path]:
+    """The cgroups whose path has the token in it, in every hierarchy, children before parents."""
+    found = []
+    for parent, names, _ in os.walk(CGROUP_ROOT, topdown=False):
+        found += [Path(parent, name) for name in names if token in f"{parent}/{name}"]
+    return found
+
+
+def processes_of(token: str, directory: Path) -> dict[int, str]:
+    """Live processes that belong to the test: by environment, command line, cgroup, or root directory."""
+    found = {}
+    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
+        if pid != os.getpid() and _belongs(pid, token, directory) and process_state(pid) not in ("", "Z", "X"):
+            found[pid] = _read(pid, "cmdline").replace("\0", " ")
+    return found
+
+
+def reap_orphans() -> None:
+    """Reap every child that has ended; the test process is a subreaper, as a shim is."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _belongs(pid: int, token: str, directory: Path) -> bool:
+    if any(token in _read(pid, name) for name in ("environ", "cmdline", "cgroup")):
+        return True
+    try:
+        return os.readlink(f"/proc/{pid}/root").startswith(str(directory))
+    except OSError:
+        return False
+
+
+def _read(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
+    except OSError:
+        return ""

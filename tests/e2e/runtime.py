@@ -1,0 +1,152 @@
+"""The runtime under test as its callers see it: a command line, its two output streams, and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .waiting import DEADLINE_S, wait_for_exit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Outcome:
+    """How one call ended. The files go on receiving what a detached container writes."""
+
+    def __init__(self, command: Sequence[str], code: int, out_path: Path, err_path: Path) -> None:
+        self.command = command
+        self.code = code
+        self.out_path = out_path
+        self.err_path = err_path
+        self.out = out_path.read_text(errors="replace")
+        self.err = err_path.read_text(errors="replace")
+
+    def __repr__(self) -> str:
+        return f"{' '.join(self.command)}\n-> exit code {self.code}\nstdout: {self.out!r}\nstderr: {self.err!r}"
+
+    def check(self) -> Outcome:
+        """This outcome, which must be a success."""
+        assert self.code == 0, f"failed: {self!r}"
+        return self
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of stdout."""
+        return self.out.splitlines()
+
+
+class Call:
+    """A call that is under way."""
+
+    def __init__(self, command: Sequence[str], process: subprocess.Popen[bytes], out_path: Path, err_path: Path) -> None:
+        self.command = command
+        self.process = process
+        self.out_path = out_path
+        self.err_path = err_path
+
+    @property
+    def pid(self) -> int:
+        """The pid of the runtime's first process."""
+        return self.process.pid
+
+    def wait(self, *, deadline_s: float = DEADLINE_S) -> Outcome:
+        """Wait until it ends.
+
+        Raises:
+            AssertionError: it does not within the deadline; it is killed then.
+        """
+        try:
+            wait_for_exit(self.pid, f"the end of {' '.join(self.command)}", deadline_s=deadline_s)
+        except AssertionError:
+            self.process.kill()
+            self.process.wait()
+            raise
+        return Outcome(self.command, self.process.wait(), self.out_path, self.err_path)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the runtime's process a signal."""
+        self.process.send_signal(number)
+
+    def out(self) -> str:
+        """What it has written to stdout so far."""
+        return self.out_path.read_text(errors="replace")
+
+
+class Runtime:
+    """The program, its `--root`, and where its outputs are kept. `prefix` is a command to run it by, such as nsenter."""
+
+    def __init__(self, program: Path, directory: Path, *, token: str, prefix: Sequence[str] = ()) -> None:
+        self.program = program
+        self.directory = directory
+        self.root = directory / "root"
+        self.token = token
+        self.prefix = list(prefix)
+        self._numbers = itertools.count()
+        self._calls: list[Call] = []
+
+    @property
+    def command(self) -> list[str]:
+        """The words that every call begins with."""
+        return [*self.prefix, str(self.program), "--root", str(self.root)]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every call finds in its environment; the token lets the leak check find its processes."""
+        return {"PATH": os.environ["PATH"], "E2E_TOKEN": self.token}
+
+    def begin(
+        self,
+        *arguments: str | Path,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        pass_fds: Sequence[int] = (),
+        cwd: Path | None = None,
+        env: dict[str, str] | None = None,
+        with_root: bool = True,
+    ) -> Call:
+        """Start a call and do not wait for it. Without `with_root` the words are the whole command line."""
+        command = [*(self.command if with_root else [*self.prefix, str(self.program)]), *map(str, arguments)]
+        number = next(self._numbers)
+        out_path, err_path = self.directory / f"out-{number}", self.directory / f"err-{number}"
+        with out_path.open("wb") as out, err_path.open("wb") as err:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL if stdin is None else stdin,
+                stdout=out if stdout is None else stdout,
+                stderr=err,
+                pass_fds=tuple(pass_fds),
+                cwd=cwd or self.directory,
+                env=self.environment | (env or {}),
+            )
+        call = Call(command, process, out_path, err_path)
+        self._calls.append(call)
+        return call
+
+    def call(self, *arguments: str | Path, deadline_s: float = DEADLINE_S, **options: Any) -> Outcome:
+        """Make a call and wait for its end. Options as `begin`, and `input`: text for its stdin."""
+        text = options.pop("input", None)
+        if text is None:
+            return self.begin(*arguments, **options).wait(deadline_s=deadline_s)
+        path = self.directory / f"in-{next(self._numbers)}"
+        path.write_text(text)
+        with path.open("rb") as file:
+            return self.begin(*arguments, stdin=file.fileno(), **options).wait(deadline_s=deadline_s)
+
+    def list(self) -> list[dict[str, Any]]:
+        """What `list` tells as JSON."""
+        return json.loads(self.call("list", "-f", "json").check().out) or []
+
+    def end_calls(self) -> None:
+        """Kill the calls that still run: only a test that failed has any."""
+        for call in self._calls:
+            if call.process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    call.process.kill()
+                call.process.wait()

@@ -1,0 +1,66 @@
+"""`events`: resource use as JSON, one object a line."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import TYPE_CHECKING
+
+from .waiting import wait_until
+
+if TYPE_CHECKING:
+    from .container import Container
+
+
+def test_stats_are_one_line_with_the_keys_of_runc(container: Container) -> None:
+    container.run_detached()
+    (line,) = container.runtime.call("events", "--stats", container.id).check().lines
+    event = json.loads(line)
+    assert (event["type"], event["id"]) == ("stats", container.id)
+    data = event["data"]
+    assert {"cpu", "memory", "pids", "blkio", "hugetlb", "cpuset"} <= set(data)
+    assert data["pids"]["current"] == 1
+    assert data["cpu"]["usage"]["total"] > 0
+    assert data["memory"]["usage"]["usage"] > 0
+    assert data["memory"]["usage"]["limit"] > 0
+    assert "rss" in data["memory"]["raw"]
+
+
+def test_stats_tell_the_limits(container: Container) -> None:
+    container.config["linux"]["resources"] |= {"memory": {"limit": 64 << 20}, "pids": {"limit": 50}}
+    container.run_detached()
+    data = json.loads(container.runtime.call("events", "--stats", container.id).check().out)["data"]
+    assert data["memory"]["usage"]["limit"] == 64 << 20
+    assert data["pids"]["limit"] == 50
+
+
+def test_stats_of_a_stopped_container_are_refused(container: Container) -> None:
+    container.run_detached()
+    container.stop()
+    assert container.runtime.call("events", "--stats", container.id).code == 1
+
+
+def test_events_come_at_the_interval_until_the_container_stops(container: Container) -> None:
+    container.run_detached()
+    call = container.runtime.begin("events", "--interval", "100ms", container.id)
+    wait_until(lambda: len(call.out().splitlines()) >= 2, "two reports")
+    assert {json.loads(line)["type"] for line in call.out().splitlines()[:2]} == {"stats"}
+    container.stop()
+    call.wait()
+
+
+def test_an_out_of_memory_kill_is_an_event(container: Container) -> None:
+    container.config["linux"]["resources"]["memory"] = {"limit": 16 << 20}
+    container.run_detached()
+    call = container.runtime.begin("events", "--interval", "100ms", container.id)
+    wait_until(lambda: "stats" in call.out(), "the first report")
+    container.exec_sh("head -c 64000000 /dev/zero | tail")
+    wait_until(lambda: any(json.loads(line)["type"] == "oom" for line in call.out().splitlines()), "the oom event")
+    call.signal(signal.SIGKILL)
+    call.process.wait()
+
+
+def test_an_interval_that_is_no_duration_is_refused(container: Container) -> None:
+    container.run_detached()
+    for interval in ("soon", "0s", "-1s"):
+        assert container.runtime.call("events", "--interval", interval, container.id).code == 1

@@ -1,0 +1,109 @@
+"""`update`: new limits for a container that runs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .cgroup_files import read_cgroup
+
+if TYPE_CHECKING:
+    from .container import Container
+
+
+@pytest.fixture
+def running(container: Container) -> Container:
+    """A container with limits, that sleeps."""
+    container.config["linux"]["resources"] |= {
+        "memory": {"limit": 64 << 20},
+        "pids": {"limit": 50},
+        "cpu": {"shares": 512, "quota": 50000, "period": 100000},
+    }
+    container.run_detached()
+    return container
+
+
+def _update(container: Container, *flags: str, **options: str) -> None:
+    container.runtime.call("update", *flags, container.id, **options).check()
+
+
+def test_memory_is_set(running: Container) -> None:
+    _update(running, "--memory", str(32 << 20))
+    assert read_cgroup(running.pid, "memory", "memory.limit_in_bytes") == str(32 << 20)
+
+
+def test_memory_may_have_a_unit(running: Container) -> None:
+    _update(running, "--memory", "48M")
+    assert read_cgroup(running.pid, "memory", "memory.limit_in_bytes") == str(48 << 20)
+
+
+def test_memory_reservation_is_set(running: Container) -> None:
+    _update(running, "--memory-reservation", str(16 << 20))
+    assert read_cgroup(running.pid, "memory", "memory.soft_limit_in_bytes") == str(16 << 20)
+
+
+def test_pids_limit_is_set(running: Container) -> None:
+    _update(running, "--pids-limit", "21")
+    assert read_cgroup(running.pid, "pids", "pids.max") == "21"
+
+
+def test_pids_limit_of_minus_1_is_none(running: Container) -> None:
+    _update(running, "--pids-limit", "-1")
+    assert read_cgroup(running.pid, "pids", "pids.max") == "max"
+
+
+def test_cpu_is_set(running: Container) -> None:
+    _update(running, "--cpu-period", "50000", "--cpu-quota", "20000", "--cpu-share", "256")
+    assert read_cgroup(running.pid, "cpu", "cpu.cfs_period_us") == "50000"
+    assert read_cgroup(running.pid, "cpu", "cpu.cfs_quota_us") == "20000"
+    assert read_cgroup(running.pid, "cpu", "cpu.shares") == "256"
+
+
+def test_cpuset_is_set(running: Container) -> None:
+    _update(running, "--cpuset-cpus", "0")
+    assert read_cgroup(running.pid, "cpuset", "cpuset.cpus") == "0"
+
+
+def test_what_is_not_given_stays(running: Container) -> None:
+    _update(running, "--pids-limit", "21")
+    assert read_cgroup(running.pid, "memory", "memory.limit_in_bytes") == str(64 << 20)
+    assert read_cgroup(running.pid, "cpu", "cpu.cfs_quota_us") == "50000"
+    assert read_cgroup(running.pid, "cpu", "cpu.shares") == "512"
+
+
+def test_resources_are_read_from_stdin(running: Container) -> None:
+    resources = {"memory": {"limit": 40 << 20}, "pids": {"limit": 12}, "cpu": {"shares": 300}}
+    _update(running, "-r", "-", input=json.dumps(resources))
+    assert read_cgroup(running.pid, "memory", "memory.limit_in_bytes") == str(40 << 20)
+    assert read_cgroup(running.pid, "pids", "pids.max") == "12"
+    assert read_cgroup(running.pid, "cpu", "cpu.shares") == "300"
+
+
+def test_resources_are_read_from_a_file(running: Container) -> None:
+    path = running.runtime.directory / "resources.json"
+    path.write_text(json.dumps({"pids": {"limit": 13}}))
+    _update(running, "--resources", str(path))
+    assert read_cgroup(running.pid, "pids", "pids.max") == "13"
+
+
+def test_resources_that_are_no_json_are_refused(running: Container) -> None:
+    assert running.runtime.call("update", "-r", "-", running.id, input="{").code == 1
+
+
+def test_a_value_that_is_no_size_is_refused(running: Container) -> None:
+    assert running.runtime.call("update", "--memory", "many", running.id).code == 1
+    assert read_cgroup(running.pid, "memory", "memory.limit_in_bytes") == str(64 << 20)
+
+
+def test_update_of_a_created_container_works(container: Container) -> None:
+    container.create().check()
+    _update(container, "--pids-limit", "21")
+    assert read_cgroup(container.pid, "pids", "pids.max") == "21"
+
+
+def test_the_device_filter_stays(running: Container) -> None:
+    _update(running, "--pids-limit", "21")
+    running.exec_sh("cat /dev/null && head -c1 /dev/zero >/dev/null").check()
+    assert "a *:* rwm" not in read_cgroup(running.pid, "devices", "devices.list")

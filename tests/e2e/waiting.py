@@ -1,0 +1,60 @@
+"""Waiting for a condition, with a deadline and a word for what was awaited. Owns the one deadline of this suite."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEADLINE_S = 20.0
+
+
+def wait_until(condition: Callable[[], bool], what: str, *, deadline_s: float = DEADLINE_S) -> None:
+    """Return as soon as the condition holds.
+
+    Raises:
+        AssertionError: it does not within the deadline; the message says what was awaited.
+    """
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, f"waited in vain: {what}"
+        select.select([], [], [], 0.003)
+
+
+def wait_for_exit(pid: int, what: str, *, deadline_s: float = DEADLINE_S) -> None:
+    """Return when the process has ended, be it reaped or not; at once when there is none."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        assert poll.poll(deadline_s * 1000), f"waited in vain: {what}"
+    finally:
+        os.close(pidfd)
+
+
+def wait_readable(fd: int, what: str, *, deadline_s: float = DEADLINE_S) -> None:
+    """Return when reading from the fd would not block."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    assert poll.poll(deadline_s * 1000), f"waited in vain: {what}"
+
+
+def process_state(pid: int) -> str:
+    """The letter of /proc/PID/stat: "Z" for a zombie, "" when there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; a zombie does not."""
+    return process_state(pid) not in ("", "Z", "X")
