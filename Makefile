@@ -22,7 +22,7 @@ BENCH_ARGS ?=
 # Directories too, so that a file that goes away counts as a change.
 SOURCES := $(shell find src csrc -name __pycache__ -prune -o \( -type d -o -name '*.py' -o -name '*.[ch]' -o -name '*.mk' \) -print) \
 	pyproject.toml hatch_build.py README.md LICENSE
-LINTED := src tests bench scripts hatch_build.py
+LINTED := src tests bench hatch_build.py
 
 # $(call install,PACKAGES): those of Debian's packages that are missing.
 define install
@@ -90,7 +90,7 @@ check-python: $(VENV)/.tools
 	@# By themselves: their helper modules are imported by bare name.
 	MYPYPATH=tests/executor $(PYTHON) -m mypy tests/executor
 
-check-c: $(VENV)/.tools $(BUILD)/orun-x86_64 $(BUILD)/orun-aarch64
+check-c: test-packages $(VENV)/.tools $(BUILD)/orun-x86_64 $(BUILD)/orun-aarch64
 	$(SANITIZE_CC) $(CSRC_FLAGS) -fsyntax-only $(CSRC_ORUN) csrc/exec_plan.c
 	@$(MAKE) --no-print-directory check-operations
 

@@ -46,6 +46,7 @@ struct executor {
     int init_status;
     bool init_executed; /* 'E' came, so the end of the sync socket means success */
     uint64_t last_tag;  /* of the last `signal` that came */
+    bool joined_pid_namespace; /* by setns, for the child that comes next */
     int terminal;       /* master of the pty, when init sent it to us; -1 */
 
     /* Both sides. */

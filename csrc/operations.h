@@ -1,4 +1,4 @@
-/* The operation table. Generated from operations.py and operation_table.py by orlop.plan.c_header: never edit it. */
+/* Generated from operations.py and operation_table.py by orlop.plan.c_header: never edit it. */
 #ifndef ORLOP_OPERATIONS_H
 #define ORLOP_OPERATIONS_H
 

@@ -39,6 +39,16 @@ static int make_sync(struct executor *x, int *inner)
     return -1;
 }
 
+/* setns of a pid namespace was for the child. The hooks that follow must not run where the container sees them. */
+static void return_to_own_pid_namespace(struct executor *x)
+{
+    if (!x->joined_pid_namespace)
+        return;
+    int own AUTO_CLOSE = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC); /* the one we are in, not that of children */
+    if (own >= 0 && setns(own, CLONE_NEWPID) == 0)
+        x->joined_pid_namespace = false;
+}
+
 int op_clone(struct executor *x, const struct operation *op)
 {
     int inner = -1, pidfd = -1, cgroup = slot_or_none(x, op->fd);
@@ -65,6 +75,7 @@ int op_clone(struct executor *x, const struct operation *op)
     }
     int error = errno;
     close_fd(&inner);
+    return_to_own_pid_namespace(x);
     if (pid < 0) {
         close_fd(&x->sync);
         return fail(x, error, "flags 0x%llx", (unsigned long long)op->n0);
@@ -119,7 +130,10 @@ int op_setns(struct executor *x, const struct operation *op)
         return fail(x, EBADF, "slot %d is empty", op->fd);
     /* From here on processes of the container may see us: they must not trace us or open our fds (CVE-2016-9962). */
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    return setns(fd, (int)op->n0) < 0 ? fail(x, errno, "%s", text(x, op->s0)) : 0;
+    if (setns(fd, (int)op->n0) < 0)
+        return fail(x, errno, "%s", text(x, op->s0));
+    x->joined_pid_namespace |= !x->is_inner && op->n0 & CLONE_NEWPID;
+    return 0;
 }
 
 int op_unshare(struct executor *x, const struct operation *op)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import os
 import shutil
@@ -16,7 +15,8 @@ import pytest
 
 from .bundle import Bundle, make_template
 from .container import Container
-from .leftovers import cgroups_of, leftover_mounts, processes_of, reap_orphans
+from .leftovers import cgroups_of, leftover_mounts, processes_of
+from .orphans import become_subreaper, collect
 from .runtime import Runtime
 from .waiting import wait_until
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,7 +68,7 @@ def template(base: Path) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def _subreaper() -> None:
     """Be what a shim is: the parent of each init once its runtime has exited."""
-    assert ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    become_subreaper()
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +109,7 @@ def _check_nothing_is_left(runtime: Runtime) -> None:
     left = directory / "root"
 
     def nothing_runs() -> bool:
-        reap_orphans()
+        collect()
         return not processes_of(token, directory)
 
     try:

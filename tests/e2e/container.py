@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 from .waiting import wait_for_exit, wait_until
@@ -124,10 +123,3 @@ class Container:
     def wait_status(self, status: str) -> None:
         """Wait until `state` tells this status."""
         wait_until(lambda: self.status == status, f'status "{status}"')
-
-
-def reap(pid: int) -> int:
-    """Wait for an init that was left to the test, and return its exit code: 128+n for a signal."""
-    wait_for_exit(pid, f"the end of process {pid}")
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return code if code >= 0 else 128 - code

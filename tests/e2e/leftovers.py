@@ -1,8 +1,7 @@
-"""The leak check: what a test may not leave behind. Only looks, but for reaping zombies that the test inherited."""
+"""The leak check: what a test may not leave behind. Only looks."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
@@ -32,13 +31,6 @@ def processes_of(token: str, directory: Path) -> dict[int, str]:
         if pid != os.getpid() and _belongs(pid, token, directory) and process_state(pid) not in ("", "Z", "X"):
             found[pid] = _read(pid, "cmdline").replace("\0", " ")
     return found
-
-
-def reap_orphans() -> None:
-    """Reap every child that has ended; the test process is a subreaper, as a shim is."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
 
 
 def _belongs(pid: int, token: str, directory: Path) -> bool:

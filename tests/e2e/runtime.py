@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .orphans import collect, keep
 from .waiting import DEADLINE_S, wait_for_exit
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Call:
             AssertionError: it does not within the deadline; it is killed then.
         """
         try:
-            wait_for_exit(self.pid, f"the end of {' '.join(self.command)}", deadline_s=deadline_s)
+            wait_for_exit(self.pid, f"the end of {' '.join(self.command)}", deadline_s=deadline_s, meanwhile=collect)
         except AssertionError:
             self.process.kill()
             self.process.wait()
@@ -125,6 +126,7 @@ class Runtime:
                 cwd=cwd or self.directory,
                 env=self.environment | (env or {}),
             )
+        keep(process.pid)
         call = Call(command, process, out_path, err_path)
         self._calls.append(call)
         return call

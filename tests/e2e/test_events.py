@@ -40,12 +40,13 @@ def test_stats_of_a_stopped_container_are_refused(container: Container) -> None:
     assert container.runtime.call("events", "--stats", container.id).code == 1
 
 
-def test_events_come_at_the_interval_until_the_container_stops(container: Container) -> None:
+def test_events_come_at_the_interval_until_the_container_is_gone(container: Container) -> None:
     container.run_detached()
     call = container.runtime.begin("events", "--interval", "100ms", container.id)
     wait_until(lambda: len(call.out().splitlines()) >= 2, "two reports")
     assert {json.loads(line)["type"] for line in call.out().splitlines()[:2]} == {"stats"}
     container.stop()
+    container.delete().check()
     call.wait()
 
 

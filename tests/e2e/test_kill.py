@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .config import remove_namespace
-from .container import reap
+from .orphans import reap
 from .waiting import wait_for_exit, wait_until
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .config import remove_namespace
-from .container import reap
 from .leftovers import cgroups_of
 from .marks import orun_only
+from .orphans import reap
 from .waiting import is_alive, wait_for_exit, wait_until
 
 if TYPE_CHECKING:

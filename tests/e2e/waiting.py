@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DEADLINE_S = 20.0
+_SLICE_MS = 100
 
 
 def wait_until(condition: Callable[[], bool], what: str, *, deadline_s: float = DEADLINE_S) -> None:
@@ -25,16 +26,22 @@ def wait_until(condition: Callable[[], bool], what: str, *, deadline_s: float = 
         select.select([], [], [], 0.003)
 
 
-def wait_for_exit(pid: int, what: str, *, deadline_s: float = DEADLINE_S) -> None:
-    """Return when the process has ended, be it reaped or not; at once when there is none."""
+def wait_for_exit(
+    pid: int, what: str, *, deadline_s: float = DEADLINE_S, meanwhile: Callable[[], None] | None = None
+) -> None:
+    """Return when the process has ended, be it reaped or not; at once when there is none. `meanwhile` is called at times."""
     try:
         pidfd = os.pidfd_open(pid)
     except ProcessLookupError:
         return
     try:
+        end = time.monotonic() + deadline_s
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
-        assert poll.poll(deadline_s * 1000), f"waited in vain: {what}"
+        while not poll.poll(_SLICE_MS):
+            assert time.monotonic() < end, f"waited in vain: {what}"
+            if meanwhile is not None:
+                meanwhile()
     finally:
         os.close(pidfd)
 

@@ -29,8 +29,8 @@ S_IFCHR = 0o020000
 DEADLINE_S = 20
 
 _FAIL = re.compile(
-    r"^(?P<word>(?:orun: )?(?:fail|warn)) section=(?P<section>\w+) index=(?P<index>\d+) op=(?P<op>\w+) call=(?P<call>\w+)"
-    r" errno=(?P<errno>\w+) where=(?P<where>\w+) status=(?P<status>\d+) detail=(?P<detail>.*)$"
+    r"^(?P<word>(?:orun: )?(?:fail|warn)) section=(?P<section>\w+) index=(?P<index>\d+) op=(?P<op>\w+)"
+    r" call=(?P<call>\w+) errno=(?P<errno>\w+) where=(?P<where>\w+) status=(?P<status>\d+) detail=(?P<detail>.*)$"
 )
 
 

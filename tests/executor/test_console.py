@@ -67,7 +67,10 @@ class Terminal:
 
 
 def test_the_terminal_is_relayed_and_restored(executor: Executor, root: Path) -> None:
-    script = "echo ready; read line; echo got $line; test -t 0 && test -t 1 && test -t 2 && echo terminal; ls -l /proc/self/fd/0; exit 5"
+    script = (
+        "echo ready; read line; echo got $line; test -t 0 && test -t 1 && test -t 2 && echo terminal;"
+        " ls -l /proc/self/fd/0; exit 5"
+    )
     terminal = Terminal(executor, terminal_container(root, script))
     terminal.read_until(b"ready\r\n")
     assert termios.tcgetattr(terminal.slave) != terminal.before  # raw: the container's terminal does the echo

@@ -461,6 +461,11 @@ def test_a_second_process_joins_by_pidfd_with_a_terminal_of_the_containers(execu
     plan.inner.add("chdir", s0="/")
     execute(plan.inner, ["/bin/sh", "-c", "hostname; test -t 0 && echo terminal; cat /proc/1/comm; exit 4"])
     plan.outer.add("wait_exec")
+    hook(
+        plan.outer,
+        ["/bin/sh", "-c", 'test "$(readlink /proc/self/ns/pid)" = "$(readlink /proc/$PPID/ns/pid)"'],
+        env=["PATH=/bin"],
+    )
     plan.outer.add("supervise", n0=1)
     outcome = executor.run(plan, stdin=subprocess.DEVNULL)
     first.stdin.write(b"\n")

@@ -1,7 +1,8 @@
 """The device rules of a container as an eBPF program for cgroup v2 (BPF_PROG_TYPE_CGROUP_DEVICE, kernel 4.15).
 
 The program gets a struct bpf_cgroup_dev_ctx: u32 access_type (device type in the low half, access in the high one), u32
-major, u32 minor. It returns 1 to allow. The last rule that matches decides, so the rules are tested from the last one.
+major, u32 minor. It returns 1 to allow. For each kind of access (read, write, mknod) the last rule that matches decides,
+as cgroup v1 has it, so the rules are tested from the last one; an open for reading and writing needs both allowed.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 _TYPE = {"b": 1, "c": 2, "u": 2}  # BPF_DEVCG_DEV_*
 _ACCESS = {"m": 1, "r": 2, "w": 4}  # BPF_DEVCG_ACC_*
 
+_ACCESS_ALL = 7
+
+# Opcodes (linux/bpf.h): BPF_LDX|BPF_MEM|BPF_W, and BPF_ALU and BPF_JMP32 operations with an immediate or a register.
 _LOAD_WORD, _AND, _SHIFT_RIGHT, _MOVE_REGISTER, _MOVE = 0x61, 0x54, 0x74, 0xBC, 0xB4
-_JUMP_UNEQUAL, _JUMP_UNEQUAL_REGISTER, _EXIT = 0x56, 0x5E, 0x95
-_CONTEXT, _RESULT, _KIND, _ASKED, _MAJOR, _MINOR = 1, 0, 2, 3, 4, 5
+_JUMP_EQUAL, _JUMP_UNEQUAL, _EXIT = 0x16, 0x56, 0x95
+# Registers. The context is not needed once its words are loaded.
+_RESULT, _CONTEXT, _SCRATCH, _KIND, _ASKED, _MAJOR, _MINOR = 0, 1, 1, 2, 3, 4, 5
 
 
 def device_filter_program(rules: Sequence[dict[str, Any]]) -> bytes:
@@ -41,32 +46,39 @@ def device_filter_program(rules: Sequence[dict[str, Any]]) -> bytes:
 
 
 def _rule(rule: dict[str, Any]) -> list[bytes]:
+    """The instructions of one rule: tests that lead past it, then the verdict."""
     verdict = _verdict(allow=rule["allow"])
     kind = rule.get("type", "a")
     if kind == "a":
         return verdict
-    tests: list[tuple[int, int, int, int]] = [(_JUMP_UNEQUAL, _KIND, 0, _TYPE[kind])]
     access = sum(_ACCESS[letter] for letter in set(rule.get("access") or "rwm"))
-    masked = access != 7
+    decision = [*_access_test(access, len(verdict), allow=rule["allow"]), *verdict]
+    tests = [(_KIND, _TYPE[kind])]
     if rule.get("major", -1) >= 0:
-        tests.append((_JUMP_UNEQUAL, _MAJOR, 0, rule["major"]))
+        tests.append((_MAJOR, rule["major"]))
     if rule.get("minor", -1) >= 0:
-        tests.append((_JUMP_UNEQUAL, _MINOR, 0, rule["minor"]))
-    # An allowing rule matches when it covers all that is asked; a refusing one when it covers any of it.
-    extra = 3 if masked else 0
-    body: list[bytes] = []
-    left = len(tests) + extra
-    for code, destination, source, value in tests:
-        left -= 1
-        body.append(_instruction(code, destination, source, left + len(verdict), value))
-    if masked:
-        body.append(_instruction(_MOVE_REGISTER, 1, _ASKED, 0, 0))
-        body.append(_instruction(_AND, 1, 0, 0, access))
-        if rule["allow"]:
-            body.append(_instruction(_JUMP_UNEQUAL_REGISTER, 1, _ASKED, len(verdict), 0))
-        else:
-            body.append(_instruction(0x16, 1, 0, len(verdict), 0))  # JEQ 0: none of it is asked
-    return body + verdict
+        tests.append((_MINOR, rule["minor"]))
+    jumps = [
+        _instruction(_JUMP_UNEQUAL, register, 0, len(tests) - number + len(decision), value)
+        for number, (register, value) in enumerate(tests, 1)
+    ]
+    return jumps + decision
+
+
+def _access_test(access: int, verdict_length: int, *, allow: bool) -> list[bytes]:
+    """Jump past the verdict: while something asked for is not allowed yet, or when nothing asked for is refused."""
+    if access == _ACCESS_ALL:
+        return []
+    if allow:
+        return [
+            _instruction(_AND, _ASKED, 0, 0, ~access & 0xFFFFFFFF),
+            _instruction(_JUMP_UNEQUAL, _ASKED, 0, verdict_length, 0),
+        ]
+    return [
+        _instruction(_MOVE_REGISTER, _SCRATCH, _ASKED, 0, 0),
+        _instruction(_AND, _SCRATCH, 0, 0, access),
+        _instruction(_JUMP_EQUAL, _SCRATCH, 0, verdict_length, 0),
+    ]
 
 
 def _verdict(*, allow: bool) -> list[bytes]:

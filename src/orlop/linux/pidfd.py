@@ -26,7 +26,7 @@ def open_pidfd(pid: int, start_time: int = 0) -> int | None:
         return None
     except OSError as error:
         raise kernel_error("pidfd_open", str(pid), error.errno or 0) from error
-    # Only now: while we hold the pidfd the pid is not given away, so what is read belongs to the process held.
+    # After the open: a process that still has this start time had the pid before it, so it is the one that we hold.
     if start_time and read_start_time(pid) != start_time:
         os.close(pidfd)
         return None

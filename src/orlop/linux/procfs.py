@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _STATE, _START_TIME = 0, 19  # fields 3 and 22 of stat, counted after the command's closing parenthesis
-_ENDED = ("Z", "X", "x", "")
+_ENDED = (b"Z", b"X", b"x")
 
 
 def read_start_time(pid: int) -> int:
@@ -21,7 +21,7 @@ def read_process_state(pid: int) -> str:
 def is_alive(pid: int, start_time: int) -> bool:
     """Whether the process with this pid is the one that started then, and is neither zombie nor dead."""
     fields = _stat_fields(pid)
-    return bool(fields) and int(fields[_START_TIME]) == start_time and fields[_STATE].decode("ascii") not in _ENDED
+    return bool(fields) and int(fields[_START_TIME]) == start_time and fields[_STATE] not in _ENDED
 
 
 def read_status_fields(pid: int) -> dict[str, str]:

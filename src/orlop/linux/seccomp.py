@@ -9,9 +9,11 @@ import ctypes
 import os
 
 from orlop.errors import InvalidArgument, Unavailable
+from orlop.linux.seccomp_enosys import enosys_stub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 _ACTIONS = {
@@ -38,9 +40,18 @@ _FILTER_FLAGS = {
     "SECCOMP_FILTER_FLAG_LOG": 2,
     "SECCOMP_FILTER_FLAG_SPEC_ALLOW": 4,
 }
-_ATTRIBUTE_BAD_ARCH, _ATTRIBUTE_NO_NEW_PRIVILEGES = 2, 3
-_EPERM, _EEXIST, _EDOM = 1, 17, 33
+_DEFAULT_FLAGS = ("SECCOMP_FILTER_FLAG_SPEC_ALLOW",)
+
+_ATTRIBUTE_NO_NEW_PRIVILEGES, _ATTRIBUTE_OPTIMIZE = 3, 8  # enum scmp_filter_attr
+_BINARY_TREE = 2
+_BINARY_TREE_MIN_RULES = 33  # with few rules a chain is as fast; libseccomp 2.5 fails with none
+_EPERM, _EEXIST, _EDOM, _ENOSYS = 1, 17, 33, 38
 _UNKNOWN_SYSCALL = -1
+_INSTRUCTION_BYTES = 8
+_INSTRUCTIONS_MAX = 4096  # BPF_MAXINSNS
+
+# What lets calls through by default lets new ones through too; a tracer answers for itself.
+_PERMISSIVE_ACTIONS = ("SCMP_ACT_ALLOW", "SCMP_ACT_LOG", "SCMP_ACT_TRACE")
 
 
 class _Comparison(ctypes.Structure):
@@ -74,6 +85,7 @@ def _load() -> ctypes.CDLL:
     library.seccomp_arch_resolve_name.restype = ctypes.c_uint32
     library.seccomp_arch_native.restype = ctypes.c_uint32
     library.seccomp_syscall_resolve_name.argtypes = [ctypes.c_char_p]
+    library.seccomp_syscall_resolve_name_arch.argtypes = [ctypes.c_uint32, ctypes.c_char_p]
     library.seccomp_rule_add_array.argtypes = [
         ctypes.c_void_p,
         ctypes.c_uint32,
@@ -93,33 +105,63 @@ def library_version() -> str:
 
 
 def filter_flags(section: dict[str, Any]) -> int:
-    """The flags for seccomp(2) that `linux.seccomp.flags` names; without any, SPEC_ALLOW is left to the kernel's default."""
+    """The flags for seccomp(2) that `linux.seccomp.flags` names; SPEC_ALLOW when the property is absent, as in runc."""
     flags = 0
-    for name in section.get("flags") or ():
+    for name in section.get("flags", _DEFAULT_FLAGS):
         flags |= _FILTER_FLAGS[name]
     return flags
 
 
 def compile_filter(section: dict[str, Any]) -> bytes:
-    """The BPF program of a valid `linux.seccomp` section. Syscalls that libseccomp does not know are left out, as runc does.
+    """The BPF program of a valid `linux.seccomp` section.
+
+    System calls that libseccomp does not know are left out, and those newer than all that the section names get ENOSYS
+    where the default would refuse them; both as in runc.
 
     Raises:
         Unavailable: libseccomp is not installed.
         InvalidArgument: libseccomp refuses a rule; the rule is named.
     """
     library = _load()
+    rules = section.get("syscalls") or ()
     default = _action(section["defaultAction"], section.get("defaultErrnoRet"))
     context = library.seccomp_init(default)
     if not context:
         raise InvalidArgument("config.json: linux.seccomp.defaultAction: libseccomp refuses it", hint="use another")
     try:
         library.seccomp_attr_set(context, _ATTRIBUTE_NO_NEW_PRIVILEGES, 0)  # ours to set, by process.noNewPrivileges
-        _add_architectures(library, context, section.get("architectures") or ())
-        for index, rule in enumerate(section.get("syscalls") or ()):
+        if len(rules) >= _BINARY_TREE_MIN_RULES:
+            library.seccomp_attr_set(context, _ATTRIBUTE_OPTIMIZE, _BINARY_TREE)
+        architectures = _add_architectures(library, context, section.get("architectures") or ())
+        for index, rule in enumerate(rules):
             _add_rule(library, context, rule, default, f"config.json: linux.seccomp.syscalls[{index}]")
-        return _export(library, context)
+        program = _export(library, context)
     finally:
         library.seccomp_release(context)
+    if section["defaultAction"] not in _PERMISSIVE_ACTIONS and section.get("defaultErrnoRet") != _ENOSYS:
+        program = enosys_stub(_last_numbers(library, architectures, rules)) + program
+    return _checked(program)
+
+
+def _checked(program: bytes) -> bytes:
+    count = len(program) // _INSTRUCTION_BYTES
+    if count > _INSTRUCTIONS_MAX:
+        raise InvalidArgument(
+            f"config.json: linux.seccomp: the filter has {count} instructions, the kernel takes {_INSTRUCTIONS_MAX}",
+            hint="simplify it",
+        )
+    return program
+
+
+def _last_numbers(library: ctypes.CDLL, architectures: Sequence[int], rules: Sequence[dict[str, Any]]) -> dict[int, int]:
+    """The largest number of a system call that the rules name, for each architecture with any."""
+    names = {name.encode() for rule in rules for name in rule["names"]}
+    found = {}
+    for token in architectures:
+        last = max((library.seccomp_syscall_resolve_name_arch(token, name) for name in names), default=_UNKNOWN_SYSCALL)
+        if last > 0:
+            found[token] = last
+    return found
 
 
 def _action(name: str, errno_ret: int | None) -> int:
@@ -129,18 +171,22 @@ def _action(name: str, errno_ret: int | None) -> int:
     return action
 
 
-def _add_architectures(library: ctypes.CDLL, context: int, names: Any) -> None:
-    native = library.seccomp_arch_native()
+def _add_architectures(library: ctypes.CDLL, context: int, names: Sequence[str]) -> list[int]:
+    """Add them to the native one, which is always there; the tokens of all."""
+    tokens = [library.seccomp_arch_native()]
     for index, name in enumerate(names):
         token = library.seccomp_arch_resolve_name(name.removeprefix("SCMP_ARCH_").lower().encode())
-        if token in (0, native):
+        if token == 0 or token in tokens:
             continue  # one that this libseccomp does not know cannot be executed here either
         result = library.seccomp_arch_add(context, token)
         if result not in (0, -_EEXIST):
             raise InvalidArgument(
-                f'config.json: linux.seccomp.architectures[{index}]: libseccomp cannot combine "{name}" with this machine',
+                f'config.json: linux.seccomp.architectures[{index}]: libseccomp cannot combine "{name}" with this'
+                " machine",
                 hint="remove it",
             )
+        tokens.append(token)
+    return tokens
 
 
 def _add_rule(library: ctypes.CDLL, context: int, rule: dict[str, Any], default: int, path: str) -> None:
@@ -151,10 +197,6 @@ def _add_rule(library: ctypes.CDLL, context: int, rule: dict[str, Any], default:
         _Comparison(one["index"], _OPERATORS[one["op"]], one["value"], one.get("valueTwo", 0))
         for one in rule.get("args") or ()
     ]
-    for one in comparisons:
-        if one.op == _OPERATORS["SCMP_CMP_MASKED_EQ"]:
-            continue
-        one.datum_b = 0
     for name in rule["names"]:
         number = library.seccomp_syscall_resolve_name(name.encode())
         if number == _UNKNOWN_SYSCALL:

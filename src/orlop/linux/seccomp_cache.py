@@ -1,6 +1,6 @@
 """Compiled seccomp filters by the hash of what they were compiled from, so that a start need not load libseccomp.
 
-The cache is a directory that only root can write; a program in it was put there whole, by rename.
+The cache is a directory that only its owner can write; a program in it was put there whole, by rename, with its hash.
 """
 
 from __future__ import annotations
@@ -15,9 +15,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_FORMAT = "1"  # raised when the compilation changes
+_FORMAT = "2"  # raised when the compilation, or the form of a file, changes
+_HASH_BYTES = 20
 _FLAGS_BYTES = 4
 _PROGRAM_MAX_BYTES = 4096 * 8  # BPF_MAXINSNS
+
+_LIBRARY = "libseccomp.so.2"
+_LIBRARY_DIRECTORIES = (
+    "/usr/lib/{machine}-linux-gnu",
+    "/usr/lib64",
+    "/usr/lib",
+    "/lib/{machine}-linux-gnu",
+    "/lib64",
+    "/lib",
+)
 
 
 def compiled_filter(section: dict[str, Any], directory: str) -> tuple[bytes, int]:
@@ -27,10 +38,7 @@ def compiled_filter(section: dict[str, Any], directory: str) -> tuple[bytes, int
         Unavailable: libseccomp is not installed.
         InvalidArgument: libseccomp refuses a rule.
     """
-    name = blake2b(
-        f"{_FORMAT} {posix.uname().machine} {encode(section)}".encode("utf-8", "surrogatepass"), digest_size=20
-    ).hexdigest()
-    path = f"{directory}/{name}"
+    path = f"{directory}/{_key(section)}"
     cached = _read(path)
     if cached is not None:
         return cached[_FLAGS_BYTES:], int.from_bytes(cached[:_FLAGS_BYTES], "little")
@@ -41,28 +49,55 @@ def compiled_filter(section: dict[str, Any], directory: str) -> tuple[bytes, int
     return program, flags
 
 
+def _key(section: dict[str, Any]) -> str:
+    """The name of a section's file: another section, machine or libseccomp makes another filter."""
+    machine = posix.uname().machine
+    return _hash(f"{_FORMAT} {machine} {_library_file(machine)} {encode(section)}".encode()).hex()
+
+
+def _library_file(machine: str) -> str:
+    """The file of the installed libseccomp, such as libseccomp.so.2.5.4; "" when it is in no usual place.
+
+    Asking the library for its version would mean to load it, which is what the cache is there to avoid.
+    """
+    for directory in _LIBRARY_DIRECTORIES:
+        try:
+            return posix.readlink(f"{directory.format(machine=machine)}/{_LIBRARY}")
+        except OSError:
+            continue
+    return ""
+
+
+def _hash(data: bytes) -> bytes:
+    return blake2b(data, digest_size=_HASH_BYTES).digest()
+
+
 def _read(path: str) -> bytes | None:
     try:
-        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW)
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NOFOLLOW | posix.O_NONBLOCK)
     except OSError:
         return None
     try:
         if posix.fstat(fd).st_uid != posix.geteuid():
             return None
-        data = posix.read(fd, _FLAGS_BYTES + _PROGRAM_MAX_BYTES)
-        return data if len(data) > _FLAGS_BYTES and len(data) % 8 == _FLAGS_BYTES else None
+        data = posix.read(fd, _HASH_BYTES + _FLAGS_BYTES + _PROGRAM_MAX_BYTES)
+    except OSError:
+        return None
     finally:
         posix.close(fd)
+    content = data[_HASH_BYTES:]
+    # A program cut short could still load, and refuse less than it should.
+    return content if len(content) > _FLAGS_BYTES and _hash(content) == data[:_HASH_BYTES] else None
 
 
-def _write(directory: str, path: str, data: bytes) -> None:
+def _write(directory: str, path: str, content: bytes) -> None:
     """Keep a program; a cache that cannot be written only costs time."""
     temporary = f"{path}.{posix.getpid()}"
     try:
         os.makedirs(directory, 0o700, exist_ok=True)
         fd = posix.open(temporary, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o600)
         try:
-            posix.write(fd, data)
+            posix.write(fd, _hash(content) + content)
         finally:
             posix.close(fd)
         posix.rename(temporary, path)

@@ -11,17 +11,17 @@ SIGNAL_NUMBERS = {
     for name, number in vars(_signal).items()
     if name.startswith("SIG") and not name.startswith("SIG_") and isinstance(number, int)
 }
-_RTMIN, _RTMAX = 34, 64
+_RTMIN, _RTMAX = 34, 64  # 32 and 33 are the C library's own
 _SIGNAL_MAX = 64
 
 
 def parse_signal(text: str) -> int:
-    """The number of a signal: `9`, `KILL`, `SIGKILL`, `kill`, `RTMIN+3`.
+    """The number of a signal: `9`, `KILL`, `SIGKILL`, `kill`, `RTMIN+3`. 0 only asks whether the process is there.
 
     Raises:
         InvalidArgument: it is none.
     """
-    if text.isascii() and text.isdigit() and 0 < int(text) <= _SIGNAL_MAX:
+    if text.isascii() and text.isdigit() and len(text) < 4 and int(text) <= _SIGNAL_MAX:
         return int(text)
     name = text.upper()
     if not name.startswith("SIG"):
@@ -32,4 +32,4 @@ def parse_signal(text: str) -> int:
         offset = name.removeprefix(prefix)
         if offset != name and offset.isascii() and offset.isdigit() and int(offset) <= _RTMAX - _RTMIN:
             return base + sign * int(offset)
-    raise InvalidArgument(f'"{text}" is no signal', hint="write a name such as KILL, or a number from 1 to 64")
+    raise InvalidArgument(f'"{text}" is no signal', hint="write a name such as KILL, or a number from 0 to 64")

@@ -11,7 +11,10 @@ _SYS_OPTIONS = ["nosuid", "noexec", "nodev", "ro"]
 
 
 def default_spec(*, rootless: bool, uid: int = 0, gid: int = 0) -> dict[str, Any]:
-    """A complete configuration. The rootless one maps `uid` and `gid` of the caller to root, and keeps the host's network."""
+    """A complete configuration, properties in the order of the spec's Go types.
+
+    The rootless one maps `uid` and `gid` of the caller to root, keeps the host's network, and limits nothing.
+    """
     spec: dict[str, Any] = {
         "ociVersion": "1.2.1",
         "process": {
@@ -37,14 +40,12 @@ def default_spec(*, rootless: bool, uid: int = 0, gid: int = 0) -> dict[str, Any
             "maskedPaths": [
                 "/proc/acpi",
                 "/proc/asound",
-                "/proc/interrupts",
                 "/proc/kcore",
                 "/proc/keys",
                 "/proc/latency_stats",
                 "/proc/timer_list",
                 "/proc/timer_stats",
                 "/proc/sched_debug",
-                "/sys/devices/virtual/powercap",
                 "/sys/firmware",
                 "/proc/scsi",
             ],
@@ -95,16 +96,17 @@ def _mounts() -> list[dict[str, Any]]:
 
 def _make_rootless(spec: dict[str, Any], uid: int, gid: int) -> None:
     linux = spec["linux"]
-    linux["namespaces"] = [*(one for one in linux["namespaces"] if one["type"] != "network"), {"type": "user"}]
-    linux["uidMappings"] = [{"containerID": 0, "hostID": uid, "size": 1}]
-    linux["gidMappings"] = [{"containerID": 0, "hostID": gid, "size": 1}]
     del linux["resources"]
-    mounts = []
+    namespaces = [one for one in linux["namespaces"] if one["type"] != "network"]
+    spec["linux"] = {
+        "uidMappings": [{"containerID": 0, "hostID": uid, "size": 1}],
+        "gidMappings": [{"containerID": 0, "hostID": gid, "size": 1}],
+        **linux,
+        "namespaces": [*namespaces, {"type": "user"}],
+    }
     for mount in spec["mounts"]:
         if mount["destination"] == "/sys":
             # sysfs can be mounted only by the owner of the network namespace, which stays the host's.
-            mount = {"destination": "/sys", "type": "none", "source": "/sys", "options": ["rbind", *_SYS_OPTIONS]}
+            mount.update({"type": "none", "source": "/sys", "options": ["rbind", *_SYS_OPTIONS]})
         if mount["type"] == "devpts":
             mount["options"].remove("gid=5")  # not mapped
-        mounts.append(mount)
-    spec["mounts"] = mounts

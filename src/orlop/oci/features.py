@@ -18,28 +18,25 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def features(*, version: str, seccomp_version: str, mount_options: Sequence[str]) -> dict[str, Any]:
-    """What this runtime supports. `seccomp_version` is "" when libseccomp is not installed."""
-    seccomp: dict[str, Any] = {"enabled": bool(seccomp_version)}
-    if seccomp_version:
-        seccomp["actions"] = list(SECCOMP_ACTIONS)
-        seccomp["operators"] = list(SECCOMP_OPERATORS)
-        seccomp["archs"] = list(SECCOMP_ARCHITECTURES)
-        seccomp["knownFlags"] = list(SECCOMP_FLAGS)
-        seccomp["supportedFlags"] = list(SECCOMP_FLAGS)
+def features(
+    *, version: str, seccomp_version: str, mount_options: Sequence[str], commit: str = ""
+) -> dict[str, Any]:
+    """What this runtime supports. `seccomp_version` is "" when libseccomp is not installed, `commit` when unknown."""
     annotations = {"io.orlop.orun.version": version}
+    if commit:
+        annotations["io.orlop.orun.commit"] = commit
     if seccomp_version:
         annotations["io.github.seccomp.libseccomp.version"] = seccomp_version
     return {
         "ociVersionMin": "1.0.0",
-        "ociVersionMax": "1.3.0",
+        "ociVersionMax": OCI_VERSION,
         "hooks": list(HOOK_KINDS),
         "mountOptions": list(mount_options),
         "linux": {
             "namespaces": sorted(NAMESPACE_TYPES),
             "capabilities": list(CAPABILITY_NAMES),
             "cgroup": {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": False},
-            "seccomp": seccomp,
+            "seccomp": _seccomp(enabled=bool(seccomp_version)),
             "apparmor": {"enabled": False},
             "selinux": {"enabled": False},
             "intelRdt": {"enabled": False},
@@ -48,4 +45,17 @@ def features(*, version: str, seccomp_version: str, mount_options: Sequence[str]
         },
         "annotations": annotations,
         "potentiallyUnsafeConfigAnnotations": [],
+    }
+
+
+def _seccomp(*, enabled: bool) -> dict[str, Any]:
+    if not enabled:
+        return {"enabled": False}
+    return {
+        "enabled": True,
+        "actions": list(SECCOMP_ACTIONS),
+        "operators": list(SECCOMP_OPERATORS),
+        "archs": list(SECCOMP_ARCHITECTURES),
+        "knownFlags": list(SECCOMP_FLAGS),
+        "supportedFlags": list(SECCOMP_FLAGS),
     }

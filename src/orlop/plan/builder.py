@@ -27,7 +27,7 @@ class Step:
 
     __slots__ = ("at", "blob", "fd", "field", "flags", "hints", "n0", "n1", "operation", "s0", "s1")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 (made in one place, a hundred times per plan)
         self,
         operation: str,
         field: str,
@@ -89,7 +89,7 @@ class Section:
 class Plan:
     """A whole transaction: what the executor does outside, inside, and when it has to undo."""
 
-    __slots__ = ("_slots", "until_cgroup", "after_clone", "cleanup", "inner", "keep_executor", "outer", "subject")
+    __slots__ = ("_slots", "after_clone", "cleanup", "inner", "keep_executor", "outer", "subject", "until_cgroup")
 
     def __init__(self, subject: str) -> None:
         self.subject = subject  # what a failure is told about: `cannot create container "web"`

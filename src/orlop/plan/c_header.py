@@ -1,7 +1,7 @@
 """Prints csrc/operations.h: the operation table as the C executor sees it.
 
-Usage: python3 -m orlop.plan.c_header [--check FILE]. With --check nothing is printed, and the exit status is 1 when FILE
-is not what would be printed.
+Usage: python3 -m orlop.plan.c_header [--check FILE]. With --check nothing is printed, and the exit status is 1 when
+FILE is not what would be printed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TEMPLATES = ("TEMPLATE_PID", "TEMPLATE_START_TIME")
 def header() -> str:
     """The text of operations.h, newline at its end."""
     lines = [
-        "/* The operation table. Generated from operations.py and operation_table.py by orlop.plan.c_header: never edit it. */",
+        "/* Generated from operations.py and operation_table.py by orlop.plan.c_header: never edit it. */",
         "#ifndef ORLOP_OPERATIONS_H",
         "#define ORLOP_OPERATIONS_H",
         "",
@@ -72,7 +72,9 @@ def main(arguments: list[str]) -> int:
         return 1
     if found == header():
         return 0
-    sys.stderr.write(f"{arguments[1]}: differs from the operation table; run python3 -m orlop.plan.c_header > {arguments[1]}\n")
+    sys.stderr.write(
+        f"{arguments[1]}: differs from the operation table; run python3 -m orlop.plan.c_header > {arguments[1]}\n"
+    )
     return 1
 
 

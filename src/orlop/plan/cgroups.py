@@ -1,8 +1,8 @@
 """The container's cgroup: its directories, its limits, the device rules, and how the container gets into it.
 
-The limits of `linux.resources` become (field, file, value) writes, the same for `create` and for `update`. Joining never
-writes a pid to `cgroup.procs`: the child writes `0` to each v1 `tasks` file itself, and enters v2 by CLONE_INTO_CGROUP
-(docs/architecture.md says why: cgroup_threadgroup_rwsem).
+The limits of `linux.resources` become (field, file, value) writes, the same for `create` and for `update`. Joining
+never writes a pid to `cgroup.procs`: the child writes `0` to each v1 `tasks` file itself, and enters v2 by
+CLONE_INTO_CGROUP (docs/architecture.md says why: cgroup_threadgroup_rwsem).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LIMIT_HINTS = {
 class CgroupDirectory:
     """The container's directory in one hierarchy. `hierarchy` is "" for the unified one."""
 
-    __slots__ = ("controllers", "hierarchy", "missing", "path", "parent_cpus", "parent_mems")
+    __slots__ = ("controllers", "hierarchy", "missing", "parent_cpus", "parent_mems", "path")
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class CgroupDirectory:
         controllers: Sequence[str],
         path: str,
         missing: Sequence[str],
+        *,
         parent_cpus: str = "",
         parent_mems: str = "",
     ) -> None:
@@ -329,9 +330,7 @@ def device_rule_text(rule: dict[str, Any]) -> str:
     return f"{rule['type']} {'*' if major < 0 else major}:{'*' if minor < 0 else minor} {access}"
 
 
-def _device_files(
-    section: Section, slot: int, placement: CgroupPlacement, rules: Sequence[dict[str, Any]]
-) -> None:
+def _device_files(section: Section, slot: int, placement: CgroupPlacement, rules: Sequence[dict[str, Any]]) -> None:
     directory = placement.by_controller().get("devices")
     if directory is None:
         return

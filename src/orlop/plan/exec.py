@@ -1,4 +1,4 @@
-"""The sequence of `exec`: one more process in a container that runs. One clone, the namespaces joined by pidfd at once."""
+"""The sequence of `exec`: one more process in a container. One clone; the namespaces are joined by pidfd, at once."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from errno import ECONNREFUSED, EINVAL, ENOENT, EPERM, ESRCH
 
 from orlop.linux.flags import CLONE_NEWPID
 from orlop.plan.builder import Plan, u32_blob
-from orlop.plan.create import SUPERVISE_TERMINAL
 from orlop.plan.cgroups import join_existing_cgroup
+from orlop.plan.create import SUPERVISE_TERMINAL
 from orlop.plan.namespaces import FLAG_OF_TYPE
 from orlop.plan.operations import TEMPLATE_PID
 from orlop.plan.process import ProcessCompiler

@@ -23,7 +23,7 @@ _MILLISECONDS = 1000
 
 
 def hook_state(oci_version: str, container_id: str, status: str, bundle: str, annotations: dict[str, str]) -> str:
-    """The state document of a hook (runtime.md, "State") with the template byte for the pid; without one when stopped."""
+    """The state document of a hook (runtime.md, "State"), with the template byte for the pid unless it is stopped."""
     head = {"ociVersion": oci_version, "id": container_id, "status": status}
     tail: dict[str, Any] = {"bundle": bundle}
     if annotations:

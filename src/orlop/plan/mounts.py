@@ -1,9 +1,9 @@
 """Mounts of the configuration: sources opened outside, file systems made inside, everything attached by fd.
 
-A source is opened as a detached mount (`open_tree`) before the clone, so that a container with a user namespace needs no
-rights on the way to it and no path of the host is looked at from inside. A target is resolved beneath the root's fd, so a
-link in the rootfs cannot lead out (CVE-2021-30465, CVE-2023-27561, CVE-2024-45310). /proc, /sys and /dev are refused
-behind a link (CVE-2019-19921, CVE-2023-28642, CVE-2026-41579).
+A source is opened as a detached mount (`open_tree`) before the clone, so that a container with a user namespace needs
+no rights on the way to it and no path of the host is looked at from inside. A target is resolved beneath the root's fd,
+so a link in the rootfs cannot lead out (CVE-2021-30465, CVE-2023-27561, CVE-2024-45310). /proc, /sys and /dev are
+refused behind a link (CVE-2019-19921, CVE-2023-28642, CVE-2026-41579).
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from errno import EACCES, EBUSY, EINVAL, ELOOP, ENODEV, ENOENT, ENOTDIR, EPERM
 from orlop.errors import InvalidArgument
 from orlop.linux.flags import (
     AT_RECURSIVE,
-    MOUNT_ATTR_NODEV,
-    MOUNT_ATTR_NOEXEC,
-    MOUNT_ATTR_NOSUID,
     MOUNT_ATTR_RDONLY,
     MS_PRIVATE,
     MS_REC,
@@ -42,7 +39,8 @@ if TYPE_CHECKING:
 
 PROC_SUPER_MAGIC = 0x9FA0
 
-# What may be bound over below /proc: what lxcfs offers, as runc lets through; anything else could fake /proc (runc#2647).
+# What may be bound over below /proc: what lxcfs offers, as runc lets through; anything else could fake /proc
+# (runc#2647).
 _PROC_FILES = frozenset(
     "/proc/" + name
     for name in ("cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo",
@@ -288,7 +286,7 @@ class MountCompiler:
             self._later.append((field, tmpfs))
 
     def _open_cgroup(self, field: str, directory: str, attributes: int) -> int:
-        """The container's directory in one hierarchy as a detached mount. By the child: it exists only since it joined."""
+        """The container's directory in one hierarchy as a detached mount. Requires: the child joined the cgroup."""
         slot = self._plan.slot()
         inner = self._plan.inner
         inner.about(field)
@@ -321,5 +319,3 @@ def is_dev_bound(mounts: list[dict[str, Any]]) -> bool:
             options = mount.get("options") or ()
             return mount.get("type") == "bind" or "bind" in options or "rbind" in options
     return False
-
-

@@ -46,7 +46,10 @@ _NEW_HINTS = {
     EINVAL: "the kernel lacks one of these namespaces",
     EPERM: "making namespaces needs root, or a user namespace",
 }
-_JOIN_HINTS = {ENOENT: "the namespace's process is gone, or the path is wrong", EINVAL: "the file is no namespace of this type"}
+_JOIN_HINTS = {
+    ENOENT: "the namespace's process is gone, or the path is wrong",
+    EINVAL: "the file is no namespace of this type",
+}
 
 
 class Namespaces:

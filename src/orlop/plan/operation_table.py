@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from orlop.plan.operations import CODE
 
+
 class Operation:
     """One row: `code` on the wire, `name`, the `call` that an error message names, and the arguments in use."""
 

@@ -1,12 +1,13 @@
 """The numbers of a plan on the wire: operations, flags, sections, and the layout of an operation.
 
-With `operation_table`, which says what each operation does and what its arguments mean, this is the one contract between
-the compiler and the executor. `csrc/operations.h` is generated from both (`python3 -m orlop.plan.c_header`). A new kernel
-feature is one more number here, one more row there, and one more function in the executor.
+With `operation_table`, which says what each operation does and what its arguments mean, this is the one contract
+between the compiler and the executor. `csrc/operations.h` is generated from both (`python3 -m orlop.plan.c_header`). A
+new kernel feature is one more number here, one more row there, and one more function in the executor.
 
-An operation on the wire is 40 bytes, little endian (`ENCODING`): code, flags, fd, at, s0, s1, blob, blob_length, n0, n1.
-`fd` and `at` are slot numbers (-1 is none; for `at`, the working directory). `s0` and `s1` are offsets of NUL-terminated
-strings in the plan's data area (0 is none: the area starts with a NUL), `blob` is an offset there with its length.
+An operation on the wire is 40 bytes, little endian (`ENCODING`): code, flags, fd, at, s0, s1, blob, blob_length, n0,
+n1. `fd` and `at` are slot numbers (-1 is none; for `at`, the working directory). `s0` and `s1` are offsets of
+NUL-terminated strings in the plan's data area (0 is none: the area starts with a NUL), `blob` is an offset there with
+its length.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ EXCLUSIVE = 1 << 5  # the file must not exist yet
 # The sections of a plan.
 OUTER = 0  # run by the process that the caller started, in the caller's namespaces
 INNER = 1  # run by the process that `clone` made, between clone and execve
-CLEANUP = 2  # run by the outer process when an outer or inner operation failed, and by `cleanup`; every failure in it is a warning
+CLEANUP = 2  # run by the outer process when an operation failed, and by `cleanup`; a failure in it is a warning
 SECTIONS = (OUTER, INNER, CLEANUP)
 
 # What `target` does with a path that does not exist (low byte of n1).

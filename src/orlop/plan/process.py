@@ -1,7 +1,7 @@
 """The process itself: limits, terminal, identity, capabilities, seccomp, working directory, program.
 
-The same steps end `create` and `exec`. Their order is the kernel's: what needs privilege comes before it is given up, and
-without no_new_privs the seccomp filter, which needs CAP_SYS_ADMIN, comes before the capabilities go.
+The same steps end `create` and `exec`. Their order is the kernel's: what needs privilege comes before it is given up,
+and without no_new_privs the seccomp filter, which needs CAP_SYS_ADMIN, comes before the capabilities go.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class ProcessCompiler:
         score = self._process.get("oomScoreAdj")
         if score is not None:
             self._plan.after_clone.about(
-                "process.oomScoreAdj", {EACCES: "lowering it needs CAP_SYS_RESOURCE", EPERM: "lowering it needs CAP_SYS_RESOURCE"}
+                "process.oomScoreAdj",
+                {EACCES: "lowering it needs CAP_SYS_RESOURCE", EPERM: "lowering it needs CAP_SYS_RESOURCE"},
             )
             self._plan.after_clone.add("write_init_proc", s0="oom_score_adj", blob=str(score).encode())
 
@@ -141,7 +142,8 @@ class ProcessCompiler:
         user = self._user
         groups = user.get("additionalGids") or ()
         self._plan.inner.about(
-            "process.user", {EINVAL: "the id is not mapped in the container's user namespace", EPERM: "the caller may not"}
+            "process.user",
+            {EINVAL: "the id is not mapped in the container's user namespace", EPERM: "the caller may not"},
         )
         self._plan.inner.add(
             "identity", n0=user.get("uid", 0), n1=user.get("gid", 0), blob=u32_blob(*groups), s0="allowed"

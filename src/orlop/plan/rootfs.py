@@ -31,7 +31,11 @@ def open_rootfs(sources: Section, linux: dict[str, Any], path: str, slot: int) -
     """Open the rootfs as a detached mount, cut off from the host's propagation unless a shared root was asked for."""
     sources.about(
         f"root.path ({path})",
-        {ENOENT: f"create {path} or correct root.path", ENOTDIR: "it must be a directory", EINVAL: "it cannot be bound"},
+        {
+            ENOENT: f"create {path} or correct root.path",
+            ENOTDIR: "it must be a directory",
+            EINVAL: "it cannot be bound",
+        },
     )
     sources.add("open_tree", fd=slot, s0=path, n0=OPEN_TREE_CLONE | AT_RECURSIVE)
     isolation = source_propagation(linux)

@@ -1,6 +1,6 @@
 """A plan without a kernel: told as text, and checked against the rules that every plan must keep.
 
-The rules are what the order of the operations guarantees (docs/architecture.md): tests hold every compiled plan to them.
+The rules are what the order of the operations guarantees (docs/architecture.md); tests hold every plan to them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ _SECTION_NAMES = ("outer", "inner", "cleanup")
 _FIELD_WIDTH = 38
 
 # Operations that still need privilege, or the host's paths.
-_PRIVILEGED = frozenset(("new_mount", "move_mount", "mount_setattr", "pivot_root", "mask", "readonly", "mknod", "sysctl",
-                         "sethostname", "setdomainname", "unshare", "setns", "open_tree"))  # fmt: skip
+_PRIVILEGED = frozenset(("new_mount", "move_mount", "mount_setattr", "pivot_root", "mask", "readonly", "mknod",
+                         "sysctl", "sethostname", "setdomainname", "unshare", "setns", "open_tree"))  # fmt: skip
 _FILLS_SLOT = frozenset(("open", "open_tree", "new_mount", "target", "listen", "connect", "pidfd_open"))
 _USES_FD = frozenset(("write_slot", "move_mount", "mount_setattr", "setns", "verify_device", "verify_filesystem",
                       "await_start", "device_filter", "copy_tree", "sysctl"))  # fmt: skip
@@ -85,7 +85,7 @@ def _before(operation: str, marker: str, plan: Plan) -> list[str]:
 
 def _unfilled_slots(plan: Plan) -> list[str]:
     """Inner steps may use what the outer ones filled before the clone."""
-    broken = []
+    broken: list[str] = []
     filled: set[int] = set()
     for name, section in zip(_SECTION_NAMES, plan.sections(), strict=True):
         for index, step in enumerate(section.steps):

@@ -1,6 +1,6 @@
-"""The points at which the two processes of a plan wait for each other: tags of `release`/`await` and `signal`/`wait_signal`.
+"""The points at which the two processes of a plan wait for each other, in the order of their use.
 
-In the order of their use.
+They are the tags of `release` and `await`, `signal` and `wait_signal`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ gc.disable()  # the process lives for milliseconds
 sys.path.insert(0, __file__.rsplit("/", 3)[0])
 
 
-
 class _Future:
     """Stands for the module `__future__`, of which our modules only ask this name, for nothing at run time."""
 

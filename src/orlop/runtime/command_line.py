@@ -1,7 +1,7 @@
 """The command line of runc: global flags, verbs, their flags, and the help made from one declaration of each.
 
-Flags stand before the arguments, with one dash or two, as `--flag value` or `--flag=value`; `--` ends them. Each verb is
-declared where it is implemented (`orlop.runtime.verb_*`), and imported only when it is asked for.
+Flags stand before the arguments, with one dash or two, as `--flag value` or `--flag=value`; `--` ends them. Each verb
+is declared where it is implemented (`orlop.runtime.verb_*`), and imported only when it is asked for.
 """
 
 from __future__ import annotations
@@ -56,25 +56,31 @@ class Options:
             self._values[flag.names[0]] = [] if zero is None else zero
 
     def flag(self, name: str) -> bool:
+        """Whether a boolean flag was given."""
         return bool(self._values[name])
 
     def text(self, name: str) -> str:
+        """A string flag."""
         value = self._values[name]
         return value if isinstance(value, str) else ""
 
     def number(self, name: str) -> int:
+        """A number."""
         value = self._values[name]
         return value if isinstance(value, int) else 0
 
     def texts(self, name: str) -> list[str]:
+        """The values of a string flag that may be repeated."""
         value = self._values[name]
         return [str(one) for one in value] if isinstance(value, list) else []
 
     def numbers(self, name: str) -> list[int]:
+        """The values of a number flag that may be repeated."""
         value = self._values[name]
         return [int(one) for one in value] if isinstance(value, list) else []
 
     def set(self, flag: Flag, spelled: str, text: str) -> None:
+        """Take a flag's text; `spelled` is how the user wrote the flag."""
         name = flag.names[0]
         self.given.add(name)
         if flag.kind == TEXT:
@@ -84,9 +90,9 @@ class Options:
         elif flag.kind == BOOL:
             self._values[name] = _truth(spelled, text)
         else:
-            values = self._values[name]
-            assert isinstance(values, list)
-            values.append(_number(spelled, text) if flag.kind == NUMBERS else text)
+            earlier = self._values[name]
+            more = _number(spelled, text) if flag.kind == NUMBERS else text
+            self._values[name] = [*(earlier if isinstance(earlier, list) else ()), more]
 
 
 GLOBAL_FLAGS = (

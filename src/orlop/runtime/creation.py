@@ -56,9 +56,7 @@ def _prepare(call: Call, container_id: ContainerId, *, is_run: bool, is_detached
         seccomp=seccomp_program((raw.get("linux") or {}).get("seccomp"), root.path),
         home=home_directory(raw, bundle),
     )
-    template = state_template(
-        container_id, raw, bundle=bundle, rootfs=_rootfs(raw, bundle), cgroups=placement.paths()
-    )
+    template = state_template(container_id, raw, bundle=bundle, rootfs=_rootfs(raw, bundle), cgroups=placement.paths())
     request = create_request(
         call, container_id, bundle, f"{root.path}/{container_id}", template, is_run=is_run, is_detached=is_detached
     )
@@ -105,7 +103,7 @@ def create_request(
 
 
 def preserved_fds(call: Call) -> int:
-    """How many fds after stdio the process keeps: --preserve-fds, and what socket activation passed for this process."""
+    """How many fds after stdio the process keeps: --preserve-fds, and what socket activation passed."""
     count = call.options.number("preserve-fds")
     if count < 0:
         raise InvalidArgument(f"--preserve-fds: {count} is negative", hint="give a number of file descriptors")

@@ -1,4 +1,4 @@
-"""What the executor reported, in the user's words: field, call with its arguments by name, errno, remedy, on one line."""
+"""What the executor reported, in the user's words and on one line: field, call, errno, remedy."""
 
 from __future__ import annotations
 

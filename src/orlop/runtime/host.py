@@ -30,8 +30,8 @@ def capability_mask() -> int:
 def place_cgroup(config: dict[str, Any], container_id: ContainerId) -> CgroupPlacement:
     """Where the container's cgroup goes in each hierarchy of this host, and which directories are missing.
 
-    An absolute cgroupsPath starts at the mount of the hierarchy; a relative one, or none, in this process's own cgroup (v1)
-    or beside it (v2, where a cgroup with processes may have no controlled children), as runc does it.
+    An absolute cgroupsPath starts at the mount of the hierarchy; a relative one, or none, in this process's own cgroup
+    (v1) or beside it (v2, where a cgroup with processes may have no controlled children), as runc does it.
 
     Raises:
         FailedPrecondition: no cgroup hierarchy is mounted.
@@ -157,7 +157,7 @@ def _delegate(layout: CgroupLayout, path: str, resources: dict[str, Any]) -> lis
     """v2: the controllers that the limits need, in the subtree_control of every ancestor that lacks them."""
     mountpoint = layout.hierarchies[0].mountpoint
     available = _read_text(f"{mountpoint}/cgroup.controllers").split()
-    writes = []
+    writes: list[tuple[str, str]] = []
     ancestor = mountpoint
     for part in path[len(mountpoint) :].strip("/").split("/"):
         enabled = _read_text(f"{ancestor}/cgroup.subtree_control").split()

@@ -1,4 +1,4 @@
-"""The log file of the command line (`--log`, `--log-format`): where shims and conmon look for the reason of a failure."""
+"""The log file of the command line (`--log`, `--log-format`), where shims and conmon look why something failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The planner: takes one command line apart, lets its verb answer, and turns every error into one line and an exit code.
+"""The planner: takes one command line apart, lets its verb answer, and makes one line of every error.
 
 This is an edge (STYLE.md section 4): errors are reported here, once, on stderr and in the `--log` file.
 """
@@ -95,9 +95,7 @@ def _dispatch(connection: Connection, hello: Hello, log: Log, options: Options, 
 
         return Answer(verb_help(verb))
     check_arguments(verb, arguments)
-    call = Call(
-        connection=connection, hello=hello, log=log, global_options=options, options=flags, arguments=arguments
-    )
+    call = Call(connection=connection, hello=hello, log=log, global_options=options, options=flags, arguments=arguments)
     answer: Answer | None = module.run(call)
     return answer
 

@@ -45,7 +45,7 @@ class Report:
         self.detail = payload[_REPORT.size :].split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
 
 
-class ExecutorFailed(Exception):
+class ExecutorFailed(Exception):  # noqa: N818 (what happened, as the kinds in orlop.errors)
     """The executor reported that an operation of the plan failed; it has run the cleanup section already."""
 
     def __init__(self, plan: Plan, report: Report) -> None:

@@ -1,8 +1,8 @@
 """Imports of our own package for the cold planner: one open and one read per module, instead of a search.
 
 The interpreter's finder lists directories, and looks at source and cache of each module; with forty modules that is a
-third of a cold start. This one knows where our modules are. It takes the same .pyc files, under the same condition (they
-were compiled from a source of this time and size), and leaves everything else to the interpreter.
+third of a cold start. This one knows where our modules are. It takes the same .pyc files, under the same condition
+(they were compiled from a source of this time and size), and leaves everything else to the interpreter.
 """
 
 import marshal
@@ -24,12 +24,15 @@ class QuickFinder:
 
         self._magic = MAGIC_NUMBER
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> "ModuleSpec | None":
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> "ModuleSpec | None":
         """The spec of one of our modules whose cache is current; None leaves it to the next finder."""
         if not name.startswith(self._package):
             return None
         base = f"{self._root}/{name.replace('.', '/')}"
-        for directory, stem, is_package in ((base.rpartition("/")[0], base.rpartition("/")[2], False), (base, "__init__", True)):
+        for directory, stem, is_package in (
+            (base.rpartition("/")[0], base.rpartition("/")[2], False),
+            (base, "__init__", True),
+        ):
             code = self._code(directory, stem)
             if code is not None:
                 spec = ModuleSpec(name, self, origin=f"{directory}/{stem}.py", loader_state=code, is_package=is_package)
@@ -52,7 +55,7 @@ class QuickFinder:
         wanted = self._magic + b"\0\0\0\0" + int(source.st_mtime).to_bytes(4, "little")
         if data[:12] != wanted or data[12:_HEADER_SIZE] != (source.st_size & 0xFFFFFFFF).to_bytes(4, "little"):
             return None
-        return marshal.loads(memoryview(data)[_HEADER_SIZE:])
+        return marshal.loads(memoryview(data)[_HEADER_SIZE:])  # noqa: S302 (the interpreter does so with the same file)
 
     def create_module(self, spec: "ModuleSpec") -> None:
         """The default module object."""

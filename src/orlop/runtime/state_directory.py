@@ -5,8 +5,8 @@
         state.json          written before the cgroup is made (pid 0), and again by the executor when init has a pid
         start.sock          init listens on it until `start`
 
-The status is never stored, so it cannot be stale: it follows from the process, the socket, the freezer, and from whether
-somebody holds the directory's lock.
+The status is never stored, so it cannot be stale: it follows from the process, the socket, the freezer, and from
+whether somebody holds the directory's lock.
 """
 
 from __future__ import annotations
@@ -303,4 +303,3 @@ def timestamp() -> str:
     seconds, fraction = divmod(nanoseconds, 1_000_000_000)
     year, month, day, hour, minute, second, *_ = time.gmtime(seconds)
     return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:09}Z"
-

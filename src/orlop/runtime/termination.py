@@ -39,17 +39,20 @@ def signal_init(container: Container, signal: int) -> None:
         FailedPrecondition: it has ended.
     """
     pidfd = open_init(container)
+    gone = FailedPrecondition(
+        f'cannot signal container "{container.container_id}": it is not running', hint="see orun state"
+    )
+    if pidfd is None:
+        raise gone
     try:
-        if pidfd is None or not container.is_alive():
-            raise ProcessLookupError
-        pidfd_send_signal(pidfd, signal)
+        if container.is_alive():  # a zombie would take the signal, to no effect
+            pidfd_send_signal(pidfd, signal)
+            return
     except ProcessLookupError:
-        raise FailedPrecondition(
-            f'cannot signal container "{container.container_id}": it is not running', hint="see orun state"
-        ) from None
+        pass
     finally:
-        if pidfd is not None:
-            os.close(pidfd)
+        os.close(pidfd)
+    raise gone
 
 
 def signal_all(container: Container, signal: int) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from orlop.linux.signals import parse_signal
-from orlop.runtime.command_line import BOOL, Flag, Verb
 from orlop.runtime.call import Answer
+from orlop.runtime.command_line import BOOL, Flag, Verb
 from orlop.runtime.termination import SIGKILL, signal_all, signal_init
 
 TYPE_CHECKING = False

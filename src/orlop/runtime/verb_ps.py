@@ -42,7 +42,9 @@ def _table(pids: list[int], options: list[str]) -> str:
     import subprocess
 
     try:
-        result = subprocess.run(["ps", *options], capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            ["ps", *options], capture_output=True, text=True, check=False
+        )
     except FileNotFoundError:
         raise NotFound("this host has no ps(1)", hint="install procps, or use --format json") from None
     if result.returncode:

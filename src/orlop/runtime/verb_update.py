@@ -37,7 +37,9 @@ VERB = Verb(
     "<container-id>",
     "change resource limits of a container",
     (
-        Flag("resources r", TEXT, "file with linux.resources as JSON, or - for standard input; other flags are ignored"),
+        Flag(
+            "resources r", TEXT, "file with linux.resources as JSON, or - for standard input; other flags are ignored"
+        ),
         *(Flag(name, TEXT, text) for name, _, _, text in _LIMITS),
         Flag("cpuset-cpus", TEXT, "CPUs to run on"),
         Flag("cpuset-mems", TEXT, "memory nodes to use"),
@@ -147,7 +149,9 @@ def _apply(writes: list[LimitWrite], placement: CgroupPlacement, container_id: s
     for write in writes:
         directory = paths.get(write.controller)
         if directory is None:
-            raise InvalidArgument(f"{write.field}: this host has no {write.controller} cgroup controller", hint="drop it")
+            raise InvalidArgument(
+                f"{write.field}: this host has no {write.controller} cgroup controller", hint="drop it"
+            )
         file = f"{directory}/{write.file}"
         try:
             with open(file, encoding="ascii") as old:
@@ -158,7 +162,8 @@ def _apply(writes: list[LimitWrite], placement: CgroupPlacement, container_id: s
                 _put(path, value)
             name, text = errno_name_and_text(error.errno or 0)
             raise KernelError(
-                f'cannot update container "{container_id}": {write.field}: write {file}: "{write.value}": {name} ({text})',
+                f'cannot update container "{container_id}": {write.field}: write {file}: "{write.value}":'
+                f" {name} ({text})",
                 hint="the kernel refuses the value; all limits are as before",
             ) from error
         done.append((file, before))

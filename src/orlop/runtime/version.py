@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from orlop import __version__ as VERSION
+from orlop import __version__
 from orlop.errors import Unavailable
 from orlop.oci.config import OCI_VERSION
 
 
 def version_text() -> str:
     """Three or four lines in runc's form: version, spec, and libseccomp's version if there is one."""
-    lines = [f"orun version {VERSION}", f"spec: {OCI_VERSION}"]
+    lines = [f"orun version {__version__}", f"spec: {OCI_VERSION}"]
     seccomp = seccomp_version()
     if seccomp:
         lines.append(f"libseccomp: {seccomp}")
