@@ -29,6 +29,7 @@ def make_bundle(directory: Path, specification_from: str, arguments: list[str]) 
     subprocess.run([specification_from, "spec"], cwd=directory, check=True, timeout=60)
     path = directory / "config.json"
     configuration = json.loads(path.read_text(encoding="utf-8"))
+    configuration["ociVersion"] = "1.0.2"  # crun 1.8 refuses what it does not know yet
     configuration["process"]["args"] = arguments
     configuration["process"]["terminal"] = False
     path.write_text(json.dumps(configuration), encoding="utf-8")

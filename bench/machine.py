@@ -1,4 +1,4 @@
-"""The machine that a benchmark ran on: what it is, how busy it was, and the view of cgroups that every runtime can use."""
+"""The machine that a benchmark ran on: what it is, how busy it was, and a view of cgroups that every runtime takes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _MARKER = "_ORLOP_BENCH_PRIVATE"
 def enter_private_view() -> None:
     """Go on in a mount namespace of our own, where a hybrid cgroup layout looks like plain v1.
 
-    Debian 12's crun refuses the hybrid layout. There the v2 hierarchy is hidden under an empty tmpfs (in which crun makes
-    directories), and all runtimes see the same. Nothing of it reaches the machine's own mount namespace.
+    Debian 12's crun refuses the hybrid layout. There the v2 hierarchy is hidden under an empty tmpfs (in which crun
+    makes directories), and all runtimes see the same. Nothing of it reaches the machine's own mount namespace.
     """
     if os.environ.get(_MARKER) is None:
         os.environ[_MARKER] = "1"

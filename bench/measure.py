@@ -28,7 +28,7 @@ _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 _ids = itertools.count()
 
 
-class RunFailed(Exception):
+class RunError(Exception):
     """A runtime did not run the container."""
 
 
@@ -44,7 +44,7 @@ class Stopwatch:
         posix_spawn and wait4, as nothing else is exact: subprocess polls as soon as it has a timeout.
 
         Raises:
-            RunFailed: its exit status was not 0.
+            RunError: its exit status was not 0.
         """
         argv = runtime.argv(f"bench-{os.getpid()}-{next(_ids)}")
         file_actions = [
@@ -59,7 +59,7 @@ class Stopwatch:
         if status != 0:
             said = self._errors.read_text(encoding="utf-8", errors="replace").strip()
             code = os.waitstatus_to_exitcode(status)
-            raise RunFailed(f"{runtime.name}: exit status {code}: {said.splitlines()[-1] if said else 'no word'}")
+            raise RunError(f"{runtime.name}: exit status {code}: {said.splitlines()[-1] if said else 'no word'}")
         return elapsed / 1e6
 
 
@@ -69,7 +69,7 @@ def usable(runtimes: list[Runtime], watch: Stopwatch) -> Iterator[tuple[Runtime,
         try:
             for _ in range(_WARM_UP):
                 watch.run(runtime)
-        except (RunFailed, OSError) as error:
+        except (RunError, OSError) as error:
             yield runtime, str(error)
         else:
             yield runtime, None

@@ -1,7 +1,7 @@
 """How long a container takes: `orun run` of `true` against runc, crun and the executor alone. `make bench` runs it.
 
-Prints medians of wall times in the two modes that bench/measure.py explains, their ratios, memory and size, and a verdict
-on each of our targets. Timing never makes the exit status: read the verdicts, and how busy the machine was.
+Prints medians of wall times in the two modes that bench/measure.py explains, their ratios, memory and size, and a
+verdict on each of our targets. Timing never makes the exit status: read the verdicts, and how busy the machine was.
 """
 
 from __future__ import annotations

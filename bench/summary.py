@@ -34,6 +34,7 @@ class Spread:
 
     @classmethod
     def of(cls, times_ms: list[float]) -> Spread:
+        """The spread of these times, of which there is at least one."""
         return cls(len(times_ms), percentile(times_ms, 50), percentile(times_ms, 90), min(times_ms))
 
 

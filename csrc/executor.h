@@ -104,6 +104,9 @@ uint64_t process_start_time(pid_t pid); /* 0: not known */
 int open_host_proc(void);
 int write_checked(struct executor *x, int fd, const void *data, size_t length, const char *path);
 
+/* supervise.c: of one terminal to another; nothing when `from` is none. */
+void copy_window_size(int from, int to);
+
 /* ops_process.c: argv and env of a blob, as one allocation: free(argv). */
 char **string_arrays(const struct executor *x, const struct operation *op, char ***env);
 

@@ -36,11 +36,11 @@ struct relay {
     struct buffer to_master, from_master;
 };
 
-static void set_size(const struct relay *relay)
+void copy_window_size(int from, int to)
 {
     struct winsize size;
-    if (relay->master >= 0 && ioctl(0, TIOCGWINSZ, &size) == 0)
-        ioctl(relay->master, TIOCSWINSZ, &size);
+    if (ioctl(from, TIOCGWINSZ, &size) == 0)
+        ioctl(to, TIOCSWINSZ, &size);
 }
 
 static void start_relay(struct relay *relay, int master)
@@ -54,7 +54,7 @@ static void start_relay(struct relay *relay, int master)
         cfmakeraw(&raw);
         relay->is_raw = tcsetattr(0, TCSADRAIN, &raw) == 0;
     }
-    set_size(relay);
+    copy_window_size(0, master);
 }
 
 static void stop_relay(struct relay *relay)
@@ -104,7 +104,8 @@ static void forward(struct executor *x, const struct relay *relay, uint32_t numb
     case SIGPIPE:
         return;
     case SIGWINCH:
-        set_size(relay);
+        if (relay->master >= 0)
+            copy_window_size(0, relay->master);
         return;
     default:
         if (x->init_pidfd >= 0 && !x->init_is_reaped)

@@ -143,6 +143,7 @@ int outer_receive(struct executor *x, int flags)
     case REPORT_TERMINAL:
         close_fd(&x->terminal);
         x->terminal = fd;
+        copy_window_size(0, fd); /* now: the program should not see its terminal change as it starts */
         break;
     case REPORT_WARNING:
         deliver_warning(x, &report.failure);

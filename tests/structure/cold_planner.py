@@ -9,20 +9,24 @@ import subprocess
 import sys
 import threading
 
-from .source_tree import REPOSITORY
+from .source_tree import PACKAGE
 
 _HELLO, _PLAN, _EXIT, _DONE = 1, 2, 3, 7
 _FRAME = struct.Struct("<II")
 
-# What cold.py does, less its own last line: that one leaves without a word.
+# Runs cold.py itself, and speaks where it leaves.
 _SCRIPT = """
-import gc, posix, sys
-sys.path.insert(0, sys.argv[2])
-from orlop.runtime.planner import serve
-from orlop.runtime.protocol import Connection
-serve(Connection(int(sys.argv[1])))
-print(*sorted(sys.modules))
+import posix, sys
+leave = posix._exit
+def tell(code):
+    print(*sorted(sys.modules), flush=True)
+    leave(code)
+posix._exit = tell
+__file__ = sys.argv.pop(1)
+with open(__file__) as file:
+    exec(compile(file.read(), __file__, "exec"))
 """
+_COLD = PACKAGE / "runtime" / "cold.py"
 
 
 def modules_after(argv: list[str], directory: str) -> set[str]:
@@ -34,13 +38,13 @@ def modules_after(argv: list[str], directory: str) -> set[str]:
     with ours, theirs:
         answering = threading.Thread(target=_answer, args=(ours, ["orun", *argv], directory), daemon=True)
         answering.start()
-        command = [sys.executable, "-I", "-S", "-B", "-c", _SCRIPT, str(theirs.fileno()), str(REPOSITORY / "src")]
+        command = [sys.executable, "-I", "-S", "-B", "-c", _SCRIPT, str(_COLD), str(theirs.fileno())]
         done = subprocess.run(
             command, pass_fds=[theirs.fileno()], capture_output=True, text=True, check=False, timeout=60
         )
         theirs.close()
         answering.join(timeout=60)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     return set(done.stdout.split())
 
 

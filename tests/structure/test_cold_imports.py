@@ -39,8 +39,11 @@ FORBIDDEN = {
     "typing",
 }
 
+# posix has what starting a container needs, without the rest of os.
+FORBIDDEN_WHEN_STARTING = FORBIDDEN | {"os"}
+
 # How many modules a verb loads beyond those of an interpreter that does nothing.
-BUDGET_TO_START_A_CONTAINER = 64
+BUDGET_TO_START_A_CONTAINER = 60
 BUDGET_OTHERWISE = 56
 
 # Answers of these verbs need libseccomp, which is asked through ctypes.
@@ -73,7 +76,7 @@ def bundle(tmp_path: Path) -> Path:
 def test_starting_a_container_keeps_to_its_import_budget(bundle: Path, verb: str) -> None:
     loaded = modules_after(["--root", str(bundle / "state"), verb, "cold"], str(bundle)) - _of_an_idle_interpreter()
     assert "orlop.plan.create" in loaded, "the planner answered without a plan"
-    assert loaded & FORBIDDEN == set()
+    assert loaded & FORBIDDEN_WHEN_STARTING == set()
     assert len(loaded) <= BUDGET_TO_START_A_CONTAINER, sorted(loaded)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import posix
+
 from orlop.errors import InvalidArgument
 from orlop.oci.config_names import CAPABILITY_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_NUMBER_MAX_BYTES = 32
 
 CAPABILITY_BITS = {name: 1 << number for number, name in enumerate(CAPABILITY_NAMES)}
 
@@ -29,5 +33,8 @@ def mask_of(names: Iterable[str]) -> int:
 
 def read_capability_mask() -> int:
     """Every capability that the running kernel knows (/proc/sys/kernel/cap_last_cap)."""
-    with open("/proc/sys/kernel/cap_last_cap", encoding="ascii") as file:
-        return (1 << int(file.read()) + 1) - 1
+    fd = posix.open("/proc/sys/kernel/cap_last_cap", posix.O_RDONLY | posix.O_CLOEXEC)
+    try:
+        return (1 << int(posix.read(fd, _NUMBER_MAX_BYTES)) + 1) - 1
+    finally:
+        posix.close(fd)

@@ -1,8 +1,8 @@
 """The device rules of a container as an eBPF program for cgroup v2 (BPF_PROG_TYPE_CGROUP_DEVICE, kernel 4.15).
 
 The program gets a struct bpf_cgroup_dev_ctx: u32 access_type (device type in the low half, access in the high one), u32
-major, u32 minor. It returns 1 to allow. For each kind of access (read, write, mknod) the last rule that matches decides,
-as cgroup v1 has it, so the rules are tested from the last one; an open for reading and writing needs both allowed.
+major, u32 minor. It returns 1 to allow. For each kind of access (read, write, mknod) the last rule that matches
+decides, as cgroup v1 has it, so the rules are tested from the last one; an open for reading and writing needs both.
 """
 
 from __future__ import annotations

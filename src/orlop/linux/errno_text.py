@@ -47,7 +47,7 @@ def errno_advice(number: int, call: str) -> str:
 
 
 def kernel_error(call: str, arguments: str, number: int, *, where: str = "") -> KernelError:
-    """The error for a call that failed: `where: call arguments: ENOENT (No such file or directory)`, with its advice."""
+    """A failed call as an error with its advice: `where: call arguments: ENOENT (No such file or directory)`."""
     name, text = errno_name_and_text(number)
     parts = [where] if where else []
     parts += [f"{call} {arguments}".rstrip(), f"{name} ({text})"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# clone(2), unshare(2), setns(2)
+# Namespaces: clone(2), unshare(2) and setns(2).
 CLONE_NEWTIME = 0x00000080
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
@@ -12,7 +12,7 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
-# mount(2)
+# Flags of mount(2).
 MS_RDONLY = 1 << 0
 MS_NOSUID = 1 << 1
 MS_NODEV = 1 << 2
@@ -26,7 +26,7 @@ MS_PRIVATE = 1 << 18
 MS_SLAVE = 1 << 19
 MS_SHARED = 1 << 20
 
-# fsmount(2), mount_setattr(2)
+# Attributes of a mount: fsmount(2) and mount_setattr(2).
 MOUNT_ATTR_RDONLY = 0x01
 MOUNT_ATTR_NOSUID = 0x02
 MOUNT_ATTR_NODEV = 0x04
@@ -39,14 +39,14 @@ MOUNT_ATTR_NODIRATIME = 0x80
 MOUNT_ATTR_IDMAP = 0x100000
 MOUNT_ATTR_NOSYMFOLLOW = 0x200000
 
-# The *at calls, open_tree(2)
+# Flags of the *at calls and of open_tree(2).
 AT_SYMLINK_NOFOLLOW = 0x100
 AT_EMPTY_PATH = 0x1000
 AT_RECURSIVE = 0x8000
 OPEN_TREE_CLONE = 1
 OPEN_TREE_CLOEXEC = 0o2000000
 
-# open(2): what the posix module does not have
+# A flag of open(2) that the posix module does not have.
 O_PATH = 0o10000000
 
 _CLONE_NAMES = {

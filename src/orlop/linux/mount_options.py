@@ -1,4 +1,4 @@
-"""The mount options of the runtime spec (config.md, "Linux mount options"), as the kernel's new mount API takes them."""
+"""The mount options of the runtime spec (config.md, "Linux mount options") in the terms of the new mount API."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ _PROPAGATION = {
 _SUPERBLOCK = frozenset(("ro", "sync", "dirsync", "lazytime", "mand"))
 _TAKES_BACK = {"rw": "ro", "async": "sync", "nolazytime": "lazytime", "nomand": "mand"}
 
-# What the kernel does anyway (`defaults`, `loud`), or what has no name in fsconfig(2): `silent` only hushes its log, and
-# file systems set `iversion` themselves.
+# What the kernel does anyway (`defaults`, `loud`), or what has no name in fsconfig(2): `silent` only hushes its log,
+# and file systems set `iversion` themselves.
 _NO_EFFECT = frozenset(("defaults", "loud", "silent", "iversion", "noiversion"))
 
 

@@ -153,7 +153,9 @@ def _checked(program: bytes) -> bytes:
     return program
 
 
-def _last_numbers(library: ctypes.CDLL, architectures: Sequence[int], rules: Sequence[dict[str, Any]]) -> dict[int, int]:
+def _last_numbers(
+    library: ctypes.CDLL, architectures: Sequence[int], rules: Sequence[dict[str, Any]]
+) -> dict[int, int]:
     """The largest number of a system call that the rules name, for each architecture with any."""
     names = {name.encode() for rule in rules for name in rule["names"]}
     found = {}

@@ -5,7 +5,6 @@ The cache is a directory that only its owner can write; a program in it was put 
 
 from __future__ import annotations
 
-import os
 import posix
 from _blake2 import blake2b
 
@@ -92,6 +91,8 @@ def _read(path: str) -> bytes | None:
 
 def _write(directory: str, path: str, content: bytes) -> None:
     """Keep a program; a cache that cannot be written only costs time."""
+    import os  # only when there is something to write
+
     temporary = f"{path}.{posix.getpid()}"
     try:
         os.makedirs(directory, 0o700, exist_ok=True)

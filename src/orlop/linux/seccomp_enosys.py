@@ -1,7 +1,7 @@
-"""The answer of a seccomp filter to system calls that are newer than its profile: ENOSYS, as a kernel without them says.
+"""The answer of a seccomp filter to system calls newer than its profile: ENOSYS, as a kernel without them says.
 
 A C library that tries a new call falls back to an older one on ENOSYS, but gives up on EPERM. So a call whose number is
-above every number that the profile names gets ENOSYS, before the filter proper decides (runc has done so since 1.0-rc93).
+above every number that the profile names gets ENOSYS, before the filter proper decides (as runc has it since 1.0-rc93).
 
 The code is classic BPF, in front of the filter: for each architecture
 

@@ -8,6 +8,7 @@ without looking, and pays for no objects of ours.
 from __future__ import annotations
 
 from orlop.errors import InvalidArgument
+from orlop.oci.config_names import OCI_VERSION
 from orlop.oci.config_rules import check_config, check_process, check_resources
 from orlop.oci.config_schema import CONFIG, PROCESS, RESOURCES
 from orlop.oci.field_checks import Context
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-OCI_VERSION = "1.3.0"
+__all__ = ["OCI_VERSION", "SOURCE", "Config", "load_config", "validate_process", "validate_resources"]
+
 SOURCE = "config.json"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+OCI_VERSION = "1.3.0"  # the newest version of the spec that we know
+
 # In the order of their numbers (linux/capability.h).
 CAPABILITY_NAMES = tuple(
     f"CAP_{name}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stat import S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT
+from _stat import S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT
 
 from orlop.oci.config_names import MOUNT_OPTIONS
 from orlop.oci.field_checks import has_control_character, shown
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _FILE_TYPES = {"c": S_IFCHR, "u": S_IFCHR, "b": S_IFBLK, "p": S_IFIFO}
 _ERRNO_ACTIONS = ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE")
+_NO_EFFECT_ON_ALL, _SET_TYPE = "has no effect in a rule for all types", 'set type to "c" or "b"'
 _NOTIFY_FLAG = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"
 
 
@@ -82,11 +83,11 @@ def check_resources(resources: dict[str, Any], path: str, context: Context) -> N
     limit, swap = memory.get("limit") or 0, memory.get("swap") or 0
     if 0 < swap < limit:
         context.refuse(
-            f"{prefix}memory.swap", f"{swap} is less than the memory limit {limit}", "it counts memory and swap together"
+            f"{prefix}memory.swap", f"{swap} is less than memory.limit, {limit}", "it counts memory and swap together"
         )
     for file in resources.get("unified") or ():
         if "/" in file or "." not in file:
-            context.refuse(f"{prefix}unified", f'"{file}" is not the name of a cgroup file', 'for example "memory.high"')
+            context.refuse(f"{prefix}unified", f"{shown(file)} is not a cgroup file", 'for example "memory.high"')
     for index, rule in enumerate(resources.get("devices") or ()):
         _device_rule(rule, f"{prefix}devices[{index}]", context)
 
@@ -102,15 +103,15 @@ def _device_rule(rule: dict[str, Any], path: str, context: Context) -> None:
     # To the kernel such a rule is about every device and every access, whatever else it says.
     for key in ("major", "minor"):
         if rule.get(key, -1) >= 0:
-            context.refuse(f"{path}.{key}", f"{rule[key]} has no effect in a rule for all types", 'set type to "c" or "b"')
+            context.refuse(f"{path}.{key}", f"{rule[key]} {_NO_EFFECT_ON_ALL}", _SET_TYPE)
     if access and frozenset(access) != frozenset("rwm"):
-        context.refuse(f"{path}.access", f'"{access}" has no effect in a rule for all types', 'set type to "c" or "b"')
+        context.refuse(f"{path}.access", f'"{access}" {_NO_EFFECT_ON_ALL}', _SET_TYPE)
 
 
 def _version(version: str, context: Context) -> None:
     release = version.partition("+")[0].partition("-")[0].split(".")
     if len(release) != 3 or not all(part.isascii() and part.isdigit() for part in release):
-        context.refuse("ociVersion", f"{shown(version)} is not a version such as 1.2.1", "write the version of the spec")
+        context.refuse("ociVersion", f"{shown(version)} is not a version", "write the spec's, such as 1.2.1")
     if release[0] != "1":
         context.refuse("ociVersion", f'"{version}" is not supported', "write a version 1.x")
 
@@ -122,7 +123,7 @@ def _devices(devices: Sequence[dict[str, Any]], context: Context) -> None:
             context.refuse(path, "a device needs major and minor", "give both, as `ls -l` shows them")
         file_type = S_IFMT(device.get("fileMode") or 0)
         if file_type not in (0, _FILE_TYPES[kind]):
-            context.refuse(f"{path}.fileMode", f'its file type is not that of type "{kind}"', "give the permissions only")
+            context.refuse(f"{path}.fileMode", f'it has the file type of no "{kind}"', "give the permissions only")
 
 
 def _cgroups_path(path: str, context: Context) -> None:

@@ -80,9 +80,7 @@ PROCESS = record(
     ("args", "cwd"),
 )
 
-_HOOK = record(
-    {"path": absolute_path, "args": _TEXTS, "env": _TEXTS, "timeout": integer(1, (1 << 31) - 1)}, ("path",)
-)
+_HOOK = record({"path": absolute_path, "args": _TEXTS, "env": _TEXTS, "timeout": integer(1, (1 << 31) - 1)}, ("path",))
 
 _MOUNT = record(
     {

@@ -6,6 +6,7 @@ from orlop.oci.config_names import (
     CAPABILITY_NAMES,
     HOOK_KINDS,
     NAMESPACE_TYPES,
+    OCI_VERSION,
     SECCOMP_ACTIONS,
     SECCOMP_ARCHITECTURES,
     SECCOMP_FLAGS,
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def features(
-    *, version: str, seccomp_version: str, mount_options: Sequence[str], commit: str = ""
-) -> dict[str, Any]:
+def features(*, version: str, seccomp_version: str, mount_options: Sequence[str], commit: str = "") -> dict[str, Any]:
     """What this runtime supports. `seccomp_version` is "" when libseccomp is not installed, `commit` when unknown."""
     annotations = {"io.orlop.orun.version": version}
     if commit:

@@ -1,7 +1,7 @@
 """The building blocks of a schema: checks of one JSON value each, made once, called with (value, path, context).
 
-A check raises InvalidArgument that names the field, or returns. An object's check also collects properties that the spec
-does not define (they are ignored, as the spec demands, but can be told), and drops those that are null, which Go's
+A check raises InvalidArgument that names the field, or returns. An object's check also collects properties that the
+spec does not define (they are ignored, as it demands, but can be told), and drops those that are null, which Go's
 decoder treats as absent.
 """
 

@@ -16,22 +16,23 @@ if TYPE_CHECKING:
 DOCUMENT_MAX_BYTES = 16 << 20
 
 _SPACE = " \t\r\n"
+_SORT_KEYS_SKIP_KEYS_ALLOW_NAN = (False, False, False)
 _HINT = "it must be a JSON document"
 
 
-class _NumberRefused(Exception):
+class _NumberError(Exception):
     """A number that JSON does not have."""
 
 
 def _parse_float(text: str) -> float:
     value = float(text)
     if value in (float("inf"), float("-inf")):
-        raise _NumberRefused(f"{text} is too large")
+        raise _NumberError(f"{text} is too large")
     return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise _NumberRefused(f"{name} is not a JSON number")
+    raise _NumberError(f"{name} is not a JSON number")
 
 
 class _Context:
@@ -51,7 +52,7 @@ def _refuse_object(value: Any) -> NoReturn:
 
 # Stateless, so shared: no markers (a cycle ends in RecursionError), no NaN, keys in their order.
 _compact = _json.make_encoder(
-    None, _refuse_object, _json.encode_basestring_ascii, None, ":", ",", False, False, False
+    None, _refuse_object, _json.encode_basestring_ascii, None, ":", ",", *_SORT_KEYS_SKIP_KEYS_ALLOW_NAN
 )
 
 
@@ -74,7 +75,7 @@ def decode(data: bytes | str, source: str) -> Any:
         raise _syntax_error(text, error.value, "a value is missing", source) from None
     except RecursionError:
         raise InvalidArgument(f"{source}: nested too deeply", hint="make it flatter") from None
-    except _NumberRefused as error:
+    except _NumberError as error:
         raise InvalidArgument(f"{source}: {error}", hint="write a number") from None
     except ValueError as error:
         position = getattr(error, "pos", None)

@@ -55,9 +55,7 @@ def _names(config: dict[str, Any], namespaces: dict[str, str], context: Context)
             context.refuse(field, "it would change the host's own name", _add("uts"))
 
 
-def _id_mappings(
-    mappings: Sequence[dict[str, int]], path: str, namespaces: dict[str, str], context: Context
-) -> None:
+def _id_mappings(mappings: Sequence[dict[str, int]], path: str, namespaces: dict[str, str], context: Context) -> None:
     if "user" not in namespaces:
         if mappings:
             context.refuse(path, "there is no user namespace to map ids in", _add("user"))

@@ -140,6 +140,8 @@ def join_existing_cgroup(plan: Plan, paths: dict[str, str]) -> int:
     """For `exec`: the same for a cgroup that is there. Returns the slot of the unified directory for `clone`, or -1."""
     inner = plan.inner
     hints = {ENOENT: "the cgroup does not exist", EPERM: "the cgroup is not ours"}
+    # The freezer last: in a paused container the child stops there, and must be in all the others by then.
+    paths = dict(sorted(paths.items(), key=lambda item: item[0] == "freezer"))
     plan.outer.about("linux.cgroupsPath", hints)
     inner.about("linux.cgroupsPath", hints)
     for hierarchy, path in paths.items():

@@ -31,6 +31,7 @@ def create_container(call: Call, *, is_run: bool, is_detached: bool) -> None:
         ExecutorFailed: the executor has undone everything; the state directory went last.
     """
     container_id = parse_container_id(call.arguments[0])
+    call.state_root().refuse_taken(container_id)  # before all that is wrong with the configuration
     subject = f'cannot {"run" if is_run else "create"} container "{container_id}"'
     try:
         plan = _prepare(call, container_id, is_run=is_run, is_detached=is_detached)

@@ -35,7 +35,7 @@ class QuickFinder:
         ):
             code = self._code(directory, stem)
             if code is not None:
-                spec = ModuleSpec(name, self, origin=f"{directory}/{stem}.py", loader_state=code, is_package=is_package)
+                spec = ModuleSpec(name, self, origin=f"{directory}/{stem}.py", loader_state=code, is_package=is_package)  # type: ignore[arg-type]  # a loader by its methods
                 spec.has_location = True
                 if is_package:
                     spec.submodule_search_locations = [base]

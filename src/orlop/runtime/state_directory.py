@@ -180,6 +180,11 @@ class StateRoot:
             return None
         return Container(container_id, directory, record)
 
+    def refuse_taken(self, container_id: ContainerId) -> None:
+        """Raises AlreadyExists when somebody has the id now. Only `claim` makes sure."""
+        if _is_directory(f"{self.path}/{container_id}"):
+            raise _taken(container_id)
+
     def claim(self, container_id: ContainerId) -> Claim:
         """Make the state directory, which makes the id ours.
 
@@ -195,9 +200,7 @@ class StateRoot:
             os.makedirs(self.path, 0o711, exist_ok=True)
             return self.claim(container_id)
         except FileExistsError:
-            raise AlreadyExists(
-                f'container "{container_id}" exists already', hint="choose another id, or delete it first"
-            ) from None
+            raise _taken(container_id) from None
         fd = posix.open(directory, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
         fcntl.flock(fd, fcntl.LOCK_EX)
         return Claim(directory, fd)
@@ -234,6 +237,10 @@ class Claim:
     def release(self) -> None:
         """Let go of the lock."""
         posix.close(self.fd)
+
+
+def _taken(container_id: ContainerId) -> AlreadyExists:
+    return AlreadyExists(f'container "{container_id}" exists already', hint="choose another id, or delete it first")
 
 
 def _is_directory(path: str) -> bool:

@@ -42,9 +42,8 @@ def _table(pids: list[int], options: list[str]) -> str:
     import subprocess
 
     try:
-        result = subprocess.run(
-            ["ps", *options], capture_output=True, text=True, check=False
-        )
+        command = ["ps", *options]  # of the caller's PATH, as with runc
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise NotFound("this host has no ps(1)", hint="install procps, or use --format json") from None
     if result.returncode:
