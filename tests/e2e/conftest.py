@@ -101,6 +101,7 @@ def runtime(program: Path, directory: Path, token: str, is_orun: bool) -> Iterat
     runtime.end_calls()
     for container in runtime.list():
         runtime.call("delete", "--force", container["id"]).check()
+    runtime.leave_mount_namespace()
     _check_nothing_is_left(runtime)
 
 

@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .mount_namespace import MountNamespace
 from .orphans import collect, keep
 from .waiting import DEADLINE_S, wait_for_exit
 
@@ -89,6 +90,7 @@ class Runtime:
         self.root = directory / "root"
         self.token = token
         self.prefix = list(prefix)
+        self._namespace: MountNamespace | None = None
         self._numbers = itertools.count()
         self._calls: list[Call] = []
 
@@ -140,6 +142,20 @@ class Runtime:
         path.write_text(text)
         with path.open("rb") as file:
             return self.begin(*arguments, stdin=file.fileno(), **options).wait(deadline_s=deadline_s)
+
+    def enter_mount_namespace(self, setup: str) -> MountNamespace:
+        """Run every later call in a new private mount namespace, in which the shell script `setup` has been run."""
+        assert self._namespace is None
+        self._namespace = MountNamespace(setup)
+        self.prefix = self._namespace.prefix
+        return self._namespace
+
+    def leave_mount_namespace(self) -> None:
+        """Run later calls in the test's own mount namespace."""
+        self.prefix = []
+        if self._namespace is not None:
+            self._namespace.close()
+            self._namespace = None
 
     def list(self) -> list[dict[str, Any]]:
         """What `list` tells as JSON."""

@@ -57,7 +57,7 @@ def _of_an_idle_interpreter() -> set[str]:
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    """A bundle with the default configuration."""
+    """A bundle, beside a directory for state as the first container leaves it."""
     spec = {
         "ociVersion": "1.0.2",
         "process": {"args": ["true"], "cwd": "/", "user": {"uid": 0, "gid": 0}},
@@ -67,6 +67,7 @@ def bundle(tmp_path: Path) -> Path:
         "linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}, {"type": "uts"}]},
     }
     (tmp_path / "rootfs").mkdir()
+    (tmp_path / "state").mkdir(mode=0o711)
     (tmp_path / "config.json").write_text(json.dumps(spec), encoding="ascii")
     return tmp_path
 

@@ -22,6 +22,7 @@ PURE_LAYERS = {"oci", "plan"}
 PURE_MODULES = {
     "__future__",
     "_json",
+    "_stat",
     "_struct",
     "difflib",
     "errno",

@@ -7,7 +7,7 @@ import re
 from .source_tree import REPOSITORY, committed_files
 
 _PATTERNS = (
-    re.compile(r"(?<![\w.$})])/(?:work|opt/wheels)/"),
+    re.compile(r"(?<![\w.$})])/(?:work/(?:main|shared|\.)|opt/wheels)"),
     re.compile(r"(?<![\w.$})])/root/(?:main|\.pyenv|\.cache|\.local|\.venv)"),
     re.compile(r"/(?:home|Users)/[a-z]\w*/"),
     re.compile(r"\b(?:pypi|pythonhosted|deb\.debian|security\.debian|npmjs|golang|crates|maven)\.(?:org|io|com)\b"),

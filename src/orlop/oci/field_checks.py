@@ -69,11 +69,17 @@ def nearest_word(word: str, known: Sequence[str]) -> str:
     """The known word that was probably meant; "" if none is near."""
     from difflib import get_close_matches  # only when an error or a debug line is told
 
-    folded = {one.casefold(): one for one in known}
-    match = get_close_matches(word.casefold(), list(folded), 1, 0.5)
-    if not match and word:
-        match = [one for one in folded if one.startswith(word.casefold())][:1]
+    prefix = _common_prefix(known)  # CAP_ and the like make everything look near
+    folded = {one[len(prefix) :].casefold(): one for one in known}
+    wanted = word.casefold().removeprefix(prefix.casefold())
+    match = get_close_matches(wanted, list(folded), 1) or [one for one in folded if wanted and one.startswith(wanted)]
     return folded[match[0]] if match else ""
+
+
+def _common_prefix(words: Sequence[str]) -> str:
+    first, last = min(words, default=""), max(words, default="")
+    length = next((place for place, letter in enumerate(first) if last[place : place + 1] != letter), 0)
+    return first[: first.rfind("_", 0, length) + 1]
 
 
 def has_control_character(word: str) -> bool:

@@ -200,6 +200,8 @@ class _CreateCompiler:
         if "mount" in self.namespaces.paths:
             open_rootfs(inner, self.linux, self.rootfs, root)
         attach_rootfs(self.plan, self.rootfs, root)
+        if self.namespaces.has("user"):
+            self.mounts.join_cgroup()  # while we still are the caller, who owns the cgroup
         self.namespaces.become_root_of_user_namespace()
         mounts = self.config.get("mounts") or []
         self.mounts.compile(mounts)

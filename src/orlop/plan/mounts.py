@@ -133,9 +133,9 @@ class MountCompiler:
                 self._cgroup(field, path, options)
             else:
                 self._file_system(field, mount, kind, path, options)
-        self._join_cgroup()
+        self.join_cgroup()
 
-    def _join_cgroup(self) -> None:
+    def join_cgroup(self) -> None:
         """Move into the cgroup, once: before what shows it, and before what could cost much memory."""
         if self._enter_cgroup is not None:
             self._enter_cgroup()
@@ -231,7 +231,7 @@ class MountCompiler:
         inner.add("new_mount", fd=slot, s0=kind, s1=mount.get("source") or kind, blob=blob, n0=attributes)
         flags = _link_rule(path)
         if options.tmpcopyup and kind == "tmpfs":
-            self._join_cgroup()
+            self.join_cgroup()
             inner.about(field, _TARGET_HINTS)
             inner.add("target", fd=self._target, at=self.root, s0=path, n0=0o755, n1=TARGET_DIRECTORY, flags=flags)
             inner.about(field)
@@ -253,7 +253,7 @@ class MountCompiler:
         A bind mount instead of a new cgroup mount: it takes no lock of the cgroup core, and without a cgroup namespace
         the container still sees no cgroup but its own (CVE-2023-25809).
         """
-        self._join_cgroup()
+        self.join_cgroup()
         attributes = options.attr_set & ~MOUNT_ATTR_RDONLY
         readonly = options.attr_set & MOUNT_ATTR_RDONLY
         if self._cgroups.mode == "v2":

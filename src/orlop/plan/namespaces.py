@@ -66,11 +66,18 @@ class Namespaces:
         for index, namespace in enumerate(linux.get("namespaces") or ()):
             kind = namespace["type"]
             if namespace.get("path"):
-                self.paths[kind] = (f"linux.namespaces[{index}].path", namespace["path"])
+                self._join(kind, f"linux.namespaces[{index}].path", namespace["path"])
             else:
                 self.new_flags |= FLAG_OF_TYPE[kind]
         others = self.new_flags & ~(CLONE_NEWUSER | CLONE_NEWCGROUP)
         self.needs_stage = bool(self.new_flags & CLONE_NEWTIME or ("user" in self.paths and others))
+
+    def _join(self, kind: str, field: str, path: str) -> None:
+        slot = self._plan.slot()
+        self.paths[kind] = (field, path)
+        self.joined[kind] = slot
+        self._plan.outer.about(field, _JOIN_HINTS)
+        self._plan.outer.add("open", fd=slot, s0=path, n0=O_RDONLY)
 
     def is_new(self, kind: str) -> bool:
         """Whether the container gets a new namespace of this kind."""
@@ -81,16 +88,13 @@ class Namespaces:
         return self.is_new(kind) or kind in self.paths
 
     def enter(self, cgroup_slot: int) -> None:
-        """Open what is joined, clone, write the id maps: the outer half, up to where init runs."""
+        """Clone and write the id maps: the outer half, up to where init runs."""
         outer = self._plan.outer
-        for kind, (field, path) in self.paths.items():
-            slot = self._plan.slot()
-            self.joined[kind] = slot
+        if "pid" in self.joined and not self.needs_stage:
+            # Joining a pid namespace affects children only, so the outer process joins for the one it makes.
+            field, path = self.paths["pid"]
             outer.about(field, _JOIN_HINTS)
-            outer.add("open", fd=slot, s0=path, n0=O_RDONLY)
-            if kind == "pid" and not self.needs_stage:
-                # Joining a pid namespace affects children only, so the outer process joins for the one it makes.
-                outer.add("setns", fd=slot, n0=CLONE_NEWPID, s0=path)
+            outer.add("setns", fd=self.joined["pid"], n0=CLONE_NEWPID, s0=path)
         outer.about("linux.namespaces", _NEW_HINTS)
         # Only what must be in the clone itself: the child makes its other namespaces while we make its cgroups.
         now = CLONE_NEWUSER if self.needs_stage else CLONE_NEWUSER | CLONE_NEWPID

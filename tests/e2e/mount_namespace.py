@@ -1,0 +1,45 @@
+"""A mount namespace of the test's own, for runtimes that need mounts on their host. The root one is never changed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from .orphans import keep
+from .waiting import DEADLINE_S, wait_readable
+
+CGROUP2_ONLY = "umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup"
+CGROUP1_ONLY = "umount /sys/fs/cgroup/unified"
+
+
+class MountNamespace:
+    """A private mount namespace, made by a shell script; `prefix` runs a command in it. It goes with the last process."""
+
+    def __init__(self, setup: str) -> None:
+        script = f"set -e; {setup}; echo ready; exec cat"
+        self._holder = subprocess.Popen(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        keep(self._holder.pid)
+        assert self._holder.stdout is not None
+        wait_readable(self._holder.stdout.fileno(), "the mount namespace")
+        assert os.read(self._holder.stdout.fileno(), 6) == b"ready\n", f"failed: {setup}"
+
+    @property
+    def prefix(self) -> list[str]:
+        """The words that run a command in the namespace."""
+        return ["nsenter", f"--mount=/proc/{self._holder.pid}/ns/mnt", "--"]
+
+    def shell(self, script: str) -> str:
+        """What a script prints that runs in the namespace."""
+        words = [*self.prefix, "sh", "-ec", script]
+        return subprocess.run(words, check=True, capture_output=True, text=True, timeout=DEADLINE_S).stdout
+
+    def close(self) -> None:
+        """Let go of the namespace."""
+        assert self._holder.stdin is not None and self._holder.stdout is not None
+        self._holder.stdin.close()
+        self._holder.wait(timeout=DEADLINE_S)
+        self._holder.stdout.close()
