@@ -24,21 +24,26 @@
 #endif
 #define ALL_SEALS (0x1 | 0x2 | 0x4 | 0x8) /* SEAL, SHRINK, GROW, WRITE */
 
-bool verb_enters_container(int argc, char **argv)
+const char *verb_of(int argc, char **argv)
 {
     /* Options with a value of their own word, of runc's command line, so that the value is not taken for the verb. */
     static const char *const with_value[] = {"--root", "--log", "--log-format", "--criu", "--rootless", "-root", "-log",
                                              "-log-format", "-criu", "-rootless"};
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] != '-')
-            return !strcmp(argv[i], "create") || !strcmp(argv[i], "run") || !strcmp(argv[i], "exec");
+            return argv[i];
         for (size_t option = 0; option < sizeof with_value / sizeof *with_value; option++)
             if (!strcmp(argv[i], with_value[option]))
                 i++;
         if (i >= argc)
             break;
     }
-    return false;
+    return "";
+}
+
+bool verb_enters_container(const char *verb)
+{
+    return !strcmp(verb, "create") || !strcmp(verb, "run") || !strcmp(verb, "exec");
 }
 
 /* The directory of /proc/self/exe, with its last slash. */
@@ -82,12 +87,12 @@ static int find_script(const char *directory, char *script, size_t size)
 }
 
 /* posix_spawn shares our memory until the exec, which a fork of even a small process does not pay for. */
-static int spawn_planner(const char *python, const char *script, int fd, pid_t *pid)
+static int spawn_planner(const char *python, const char *script, int fd, const char *verb, pid_t *pid)
 {
     char number[12];
     snprintf(number, sizeof number, "%d", fd);
     /* Its real path as argv[0]: Python finds its own library by it. */
-    char *argv[] = {(char *)python, "-I", "-S", "-B", (char *)script, number, NULL};
+    char *argv[] = {(char *)python, "-I", "-S", "-B", (char *)script, number, (char *)verb, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
@@ -107,7 +112,7 @@ static int spawn_planner(const char *python, const char *script, int fd, pid_t *
     return error;
 }
 
-int start_planner(int *socket, pid_t *pid)
+int start_planner(const char *verb, int *socket, pid_t *pid)
 {
     char directory[PATH_MAX], python[PATH_MAX + 16], script[PATH_MAX];
     int ends[2];
@@ -128,7 +133,7 @@ int start_planner(int *socket, pid_t *pid)
     }
     *socket = ends[0];
     fcntl(ends[1], F_SETFD, 0); /* it is for the planner */
-    int error = spawn_planner(python, script, ends[1], pid);
+    int error = spawn_planner(python, script, ends[1], verb, pid);
     close(ends[1]);
     if (error == 0)
         return 0;

@@ -136,9 +136,10 @@ int main(int argc, char **argv)
     struct executor x;
     signal(SIGCHLD, SIG_DFL); /* an inherited SIG_IGN would reap init and planner behind our back */
     executor_init(&x);
-    bool enters = verb_enters_container(argc, argv);
+    const char *verb = verb_of(argc, argv);
+    bool enters = verb_enters_container(verb);
     if (!take_stage(environ, &x.planner, &x.planner_pid)) {
-        if (start_planner(&x.planner, &x.planner_pid) < 0)
+        if (start_planner(verb, &x.planner, &x.planner_pid) < 0)
             return 1;
         if (enters) {
             execute_sealed(argv, x.planner, x.planner_pid);

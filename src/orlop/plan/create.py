@@ -292,6 +292,8 @@ class _CreateCompiler:
         cleanup = self.plan.cleanup
         cleanup.about("process")
         cleanup.add("kill_init")
-        remove_cgroup(self.plan, list(self.facts.cgroups.paths().values()), kill_processes=True)
+        # With a pid namespace of its own, nothing outlives its init.
+        kill = not self.namespaces.is_new("pid")
+        remove_cgroup(self.plan, list(self.facts.cgroups.paths().values()), kill_processes=kill)
         run_poststop(self.plan, self.hooks, self._state("stopped"))
         remove_state(self.plan, self.request.state_directory)

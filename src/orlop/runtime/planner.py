@@ -43,16 +43,18 @@ _NOT_YET = {
 }
 
 
-def serve(connection: Connection) -> None:
-    """Answer one request from hello to the last message."""
+def serve(connection: Connection) -> bool:
+    """Answer one request from hello to the last message. False when the answer was an error."""
     hello = connection.receive_hello()
     log = Log(None, is_json=False, is_debug=False)
+    is_answered = False
     try:
         options, words = parse_flags(GLOBAL_FLAGS, hello.argv[1:], "orun")
         log = _open_log(options, hello)
         answer = _dispatch(connection, hello, log, options, words)
         if answer is not None:
             connection.exit(answer.code, answer.stdout)
+        is_answered = True
     except ExecutorFailed as failed:
         from orlop.runtime.failure import explain
 
@@ -67,6 +69,7 @@ def serve(connection: Connection) -> None:
         from orlop.runtime.failure import warning_text
 
         log.write("warning", warning_text(plan, report))
+    return is_answered
 
 
 def _dispatch(connection: Connection, hello: Hello, log: Log, options: Options, words: list[str]) -> Answer | None:

@@ -45,6 +45,10 @@ class Report:
         self.detail = payload[_REPORT.size :].split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
 
 
+class ExecutorGone(Exception):  # noqa: N818 (what happened)
+    """The executor ended, or was killed: nobody is left to be told anything."""
+
+
 class ExecutorFailed(Exception):  # noqa: N818 (what happened, as the kinds in orlop.errors)
     """The executor reported that an operation of the plan failed; it has run the cleanup section already."""
 
@@ -83,7 +87,7 @@ class Connection:
 
         Raises:
             ExecutorFailed: an operation failed; cleanup has run.
-            Unavailable: the executor is gone.
+            ExecutorGone: it ended before it reported.
         """
         self._send(PLAN, plan.encode())
         while True:
@@ -107,8 +111,11 @@ class Connection:
 
     def _send(self, kind: int, payload: bytes) -> None:
         data = memoryview(_FRAME.pack(kind, len(payload)) + payload)
-        while data:
-            data = data[write(self._fd, data) :]
+        try:
+            while data:
+                data = data[write(self._fd, data) :]
+        except (BrokenPipeError, ConnectionResetError):
+            raise ExecutorGone from None
 
     def _receive(self) -> tuple[int, bytes]:
         kind, length = _FRAME.unpack(self._read(_FRAME.size))
@@ -119,8 +126,11 @@ class Connection:
     def _read(self, length: int) -> bytes:
         data = b""
         while len(data) < length:
-            part = read(self._fd, length - len(data))
+            try:
+                part = read(self._fd, length - len(data))
+            except ConnectionResetError:
+                raise ExecutorGone from None
             if not part:
-                raise Unavailable("the executor is gone")
+                raise ExecutorGone
             data += part
         return data

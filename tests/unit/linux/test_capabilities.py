@@ -21,7 +21,9 @@ def test_every_name_has_a_bit_of_its_own() -> None:
 
 
 def test_an_unknown_name_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match=r'^"KILL" is no capability; see capabilities\(7\); names begin with CAP_$'):
+    with pytest.raises(
+        InvalidArgument, match=r'^"KILL" is no capability; see capabilities\(7\); names begin with CAP_$'
+    ):
         mask_of(["CAP_CHOWN", "KILL"])
 
 

@@ -38,8 +38,8 @@ def test_the_default_rules_are_those_of_runc() -> None:
             ("c", 1, 8, "rwm"),
             ("c", 1, 9, "rwm"),
             ("c", 5, 0, "rwm"),
-            ("c", 5, 1, "rwm"),
             ("c", 5, 2, "rwm"),
+            ("c", 10, 200, "rwm"),
             ("c", 136, -1, "rwm"),
         ]
     )

@@ -11,7 +11,9 @@ from orlop.linux import flags
 from orlop.linux.flags import clone_flag_names, mount_attribute_names, mount_flag_names
 
 
-@pytest.mark.parametrize("name", [name for name in vars(flags) if name.startswith(("CLONE_", "O_")) and hasattr(os, name)])
+@pytest.mark.parametrize(
+    "name", [name for name in vars(flags) if name.startswith(("CLONE_", "O_")) and hasattr(os, name)]
+)
 def test_numbers_are_those_of_the_c_library(name: str) -> None:
     assert getattr(flags, name) == getattr(os, name)
 

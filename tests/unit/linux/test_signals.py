@@ -38,7 +38,22 @@ def test_numbers_aliases_and_real_time_signals(text: str, number: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "65", "-1", "KILLED", "SIG", "RTMIN+31", "RTMIN+", "RTMIN+-1", "RTMAX-x", "9 ", "٩", "1" * 5000, "BLOCK", "_DFL"],
+    [
+        "",
+        "65",
+        "-1",
+        "KILLED",
+        "SIG",
+        "RTMIN+31",
+        "RTMIN+",
+        "RTMIN+-1",
+        "RTMAX-x",
+        "9 ",
+        "٩",
+        "1" * 5000,
+        "BLOCK",
+        "_DFL",
+    ],
     ids=range(14),
 )
 def test_anything_else_is_refused(text: str) -> None:

@@ -57,7 +57,11 @@ _MAPPING = {"containerID": 0, "hostID": 1000, "size": 1}
         ("process.cwd", "tmp", 'process.cwd: "tmp" is not an absolute path; begin it with /'),
         ("process.cwd", "/a\0", 'process.cwd: "/a\\u0000" is not an absolute path; begin it with /'),
         ("process.terminal", "true", 'process.terminal: "true" is not a boolean; write true or false'),
-        ("process.consoleSize", {"height": 1}, "process.consoleSize.width: it is missing; the specification requires it"),
+        (
+            "process.consoleSize",
+            {"height": 1},
+            "process.consoleSize.width: it is missing; the specification requires it",
+        ),
         (
             "process.consoleSize",
             {"height": 65536, "width": 1},
@@ -129,7 +133,11 @@ _MAPPING = {"containerID": 0, "hostID": 1000, "size": 1}
             'linux.namespaces[0].path: "ns/pid" is not an absolute path; begin it with /',
         ),
         ("linux.namespaces", [{}], "linux.namespaces[0].type: it is missing; the specification requires it"),
-        ("linux.uidMappings", [{**_MAPPING, "size": 0}], "linux.uidMappings[0].size: 0 is out of range; use 1 to 4294967295"),
+        (
+            "linux.uidMappings",
+            [{**_MAPPING, "size": 0}],
+            "linux.uidMappings[0].size: 0 is out of range; use 1 to 4294967295",
+        ),
         (
             "linux.timeOffsets",
             {"monotonic": {"secs": 1, "nanosecs": 10**9}},
@@ -140,7 +148,11 @@ _MAPPING = {"containerID": 0, "hostID": 1000, "size": 1}
             [{**_DEVICE, "type": "char"}],
             'linux.devices[0].type: "char" is not a device type; use one of c, b, u, p',
         ),
-        ("linux.devices", [{**_DEVICE, "path": "null"}], 'linux.devices[0].path: "null" is not an absolute path; begin it with /'),
+        (
+            "linux.devices",
+            [{**_DEVICE, "path": "null"}],
+            'linux.devices[0].path: "null" is not an absolute path; begin it with /',
+        ),
         ("linux.devices", [{**_DEVICE, "major": 4096}], "linux.devices[0].major: 4096 is out of range; use 0 to 4095"),
         (
             "linux.rootfsPropagation",

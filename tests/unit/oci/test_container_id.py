@@ -20,9 +20,7 @@ def test_threat_m_an_id_is_a_plain_file_name(text: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         parse_container_id(text)
     shown = {"a\nb": "a\\nb", "a\0": "a\\x00"}.get(text, text)
-    assert str(caught.value) == (
-        f'container id: "{shown}" is not valid; use letters, digits, _ + - and . (not first)'
-    )
+    assert str(caught.value) == (f'container id: "{shown}" is not valid; use letters, digits, _ + - and . (not first)')
 
 
 def test_an_empty_id_is_refused() -> None:

@@ -149,7 +149,8 @@ def test_threat_l_a_sysctl_needs_the_namespace_that_it_belongs_to(name: str, nam
 
 
 @pytest.mark.parametrize(
-    "name", ["kernel.core_pattern", "vm.swappiness", "kernel/core_pattern", "fs.file-max", "kernel.shmmax2", "fs.mqueue"]
+    "name",
+    ["kernel.core_pattern", "vm.swappiness", "kernel/core_pattern", "fs.file-max", "kernel.shmmax2", "fs.mqueue"],
 )
 def test_threat_l_a_sysctl_of_the_host_is_refused(name: str) -> None:
     assert _refusal({"sysctl": {name: "1"}}, "network", "ipc", "uts") == (
@@ -158,7 +159,8 @@ def test_threat_l_a_sysctl_of_the_host_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["net..x", "net/../kernel/core_pattern", "net.a/../b", "net", "net.", "net//x", "/net/x", "net/./x", "net.x/."]
+    "name",
+    ["net..x", "net/../kernel/core_pattern", "net.a/../b", "net", "net.", "net//x", "/net/x", "net/./x", "net.x/."],
 )
 def test_threat_l_a_name_that_leads_elsewhere_is_refused(name: str) -> None:
     assert _refusal({"sysctl": {name: "1"}}, "network") == (

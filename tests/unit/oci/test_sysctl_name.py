@@ -22,7 +22,9 @@ def test_both_forms_name_one_file(name: str, dotted: str, path: str) -> None:
     assert sysctl_path(name) == path
 
 
-@pytest.mark.parametrize("name", ["", "kernel", ".", "..", "a..b", "a/../b", "a./.b", "a.//.b", ".a", "a.", "/a/b", "a//b"])
+@pytest.mark.parametrize(
+    "name", ["", "kernel", ".", "..", "a..b", "a/../b", "a./.b", "a.//.b", ".a", "a.", "/a/b", "a//b"]
+)
 def test_a_name_with_an_empty_or_dotted_component_is_none(name: str) -> None:
     assert not is_sysctl_name(name)
 

@@ -1,0 +1,47 @@
+"""A hook that stops until the test lets it go on: the way to hold a runtime at a known point without a change to it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .config import bind
+from .hook_log import add_hook
+from .waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .container import Container
+
+
+class PausePoint:
+    """Two FIFO-like files: the hook says on `reached` that it is there, and reads from `gate` until the test opens it."""
+
+    def __init__(self, container: Container, directory: Path, kind: str) -> None:
+        place = directory / f"pause-{kind}"
+        place.mkdir()
+        self._reached, gate = place / "reached", place / "gate"
+        os.mkfifo(gate, 0o666)
+        self._gate = os.open(gate, os.O_RDWR | os.O_NONBLOCK)
+        self._pid_file = place / "pid"
+        # The container sees the directory under the host's name: startContainer hooks run in there.
+        container.config["mounts"].append(bind(str(place), str(place)))
+        add_hook(container, kind, f"echo $$ > {self._pid_file}; echo > {self._reached}; read -r line < {gate}")
+
+    def wait(self) -> None:
+        """Wait until the hook is there."""
+        wait_until(self._reached.exists, f"the hook at {self._reached}")
+
+    def is_reached(self) -> bool:
+        """Whether the hook is there."""
+        return self._reached.exists()
+
+    def open(self) -> None:
+        """Let the hook go on, and any later one."""
+        os.write(self._gate, b"go\n" * 16)
+
+    def close(self) -> None:
+        """Let everything go on, and let go of the gate: a hook that comes later is not held, it reads an end of file."""
+        self.open()
+        os.close(self._gate)
