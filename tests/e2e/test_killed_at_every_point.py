@@ -6,7 +6,6 @@ The points are hooks that wait; in between there are random moments. The leak ch
 from __future__ import annotations
 
 import random
-import select
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +15,7 @@ from .marks import orun_only
 from .orphans import collect
 from .pause_point import PausePoint
 from .process_tree import descendants, kill_hard
-from .waiting import wait_until
+from .waiting import wait_at_most, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,8 +45,8 @@ def pause(container: Container, directory: Path) -> Iterator[Callable[[str], Pau
         point.close()
 
 
-def _kill(call: Call, victim: str, hook_depth: int = 1) -> None:
-    """SIGKILL to the process that the caller started, to every other one of the runtime, or to both at once."""
+def _kill(call: Call, victim: str) -> None:
+    """SIGKILL to the process that the caller started, to all below it (the planner, init, the hook), or to both at once."""
     below = descendants(call.pid)
     victims = {"the caller's": [call.pid], "the others": below, "all": [call.pid, *below]}[victim]
     kill_hard(victims)
@@ -169,7 +168,7 @@ def test_an_exec_that_is_killed_does_not_harm_the_container(container: Container
 
 def _kill_at_a_random_moment(call: Call, moments: random.Random, victim: str) -> None:
     """Let the call run for a random time, or to its end if that comes first."""
-    select.select([], [], [], moments.uniform(0, _LONGEST_S))
+    wait_at_most(call.pid, moments.uniform(0, _LONGEST_S))
     if call.process.poll() is None:
         _kill(call, victim)
     call.wait()

@@ -46,6 +46,17 @@ def wait_for_exit(
         os.close(pidfd)
 
 
+def wait_at_most(pid: int, seconds: float) -> None:
+    """Return when the process has ended, or after that time: to interrupt it at a random moment."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        poll.poll(seconds * 1000)
+    finally:
+        os.close(pidfd)
+
+
 def wait_readable(fd: int, what: str, *, deadline_s: float = DEADLINE_S) -> None:
     """Return when reading from the fd would not block."""
     poll = select.poll()

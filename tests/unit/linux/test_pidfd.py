@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,9 +60,9 @@ def test_waiting_ends_when_the_time_is_over(pidfd: int) -> None:
 
 
 def test_another_process_with_the_pid_is_not_the_one_asked_for(child: subprocess.Popen[bytes]) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     assert open_pidfd(child.pid, read_start_time(child.pid) + 1) is None
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_process_that_is_not_there_has_no_pidfd() -> None:

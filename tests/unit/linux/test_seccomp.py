@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import subprocess
 import sys
@@ -160,10 +161,11 @@ def test_a_call_that_the_profile_could_have_named_gets_the_default() -> None:
 
 
 def test_many_rules_become_a_tree_that_decides_the_same() -> None:
-    names = (
-        "read write open close stat fstat lstat poll lseek mmap mprotect munmap brk ioctl pread64 pwrite64 readv writev"
-        " access pipe select mremap msync mincore madvise shmget shmat shmctl dup dup2 pause nanosleep getitimer alarm"
-    ).split(" ")
+    names = [
+        "read", "write", "open", "close", "stat", "fstat", "lstat", "poll", "lseek", "mmap", "mprotect", "munmap",
+        "brk", "ioctl", "pread64", "pwrite64", "readv", "writev", "access", "pipe", "select", "mremap", "msync",
+        "mincore", "madvise", "shmget", "shmat", "shmctl", "dup", "dup2", "pause", "nanosleep", "getitimer", "alarm",
+    ]  # fmt: skip
     rules = [_rule(name, "SCMP_ACT_ALLOW") for name in names]
     tree = compile_filter(_section(*rules, default="SCMP_ACT_ERRNO"))
     chain = compile_filter(_section({"names": names, "action": "SCMP_ACT_ALLOW"}, default="SCMP_ACT_ERRNO"))
@@ -204,7 +206,7 @@ def test_without_the_library_the_error_says_what_to_install(monkeypatch: pytest.
     def missing(*_: object, **__: object) -> None:
         raise OSError
 
-    monkeypatch.setattr(seccomp.ctypes, "CDLL", missing)
+    monkeypatch.setattr(ctypes, "CDLL", missing)
     with pytest.raises(Unavailable) as caught:
         compile_filter(_section())
     assert str(caught.value) == (

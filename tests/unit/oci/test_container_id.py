@@ -15,7 +15,7 @@ def test_a_valid_id_is_itself(text: str) -> None:
     assert type(container_id) is ContainerId
 
 
-@pytest.mark.parametrize("text", [".", "..", ".a", "../x", "a/b", "a b", "a\nb", "é", "a\0", "~", "a:b", "١"])
+@pytest.mark.parametrize("text", [".", "..", ".a", "../x", "a/b", "a b", "a\nb", "é", "a\0", "~", "a:b", "\u0661"])
 def test_threat_m_an_id_is_a_plain_file_name(text: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         parse_container_id(text)
@@ -24,7 +24,7 @@ def test_threat_m_an_id_is_a_plain_file_name(text: str) -> None:
 
 
 def test_an_empty_id_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match="^container id: it is empty; give a name$"):
+    with pytest.raises(InvalidArgument, match=r"^container id: it is empty; give a name$"):
         parse_container_id("")
 
 

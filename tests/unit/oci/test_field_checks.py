@@ -79,12 +79,13 @@ def test_the_nearest_word_is_offered(word: str, known: Sequence[str], expected: 
 
 def test_where_no_word_is_near_all_are_listed_and_many_are_cut() -> None:
     assert nearest("quux", ("a", "b")) == "use one of a, b"
+    assert nearest("quux", list("abcdefghijkl")).endswith(", k, l")
     assert nearest("quux", [f"w{number}" for number in range(20)]).endswith(", w11, ...")
 
 
 @pytest.mark.parametrize(
     ("word", "expected"),
-    [("a b", False), ("é\u00a0\u2028", False), ("a\nb", True), ("\x7f", True), ("\0", True), ("", False)],
+    [("a b", False), ("é \u00a0\u2028", False), ("a\nb", True), ("\x7f", True), ("\0", True), ("", False)],
 )
 def test_control_characters_are_those_below_space_and_delete(word: str, *, expected: bool) -> None:
     assert has_control_character(word) is expected

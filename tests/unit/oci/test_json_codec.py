@@ -116,7 +116,7 @@ def test_what_json_has_no_number_for_is_not_encoded(value: Any, indent: int | No
 
 @pytest.mark.parametrize("indent", [None, 2])
 def test_what_has_no_json_form_is_not_encoded(indent: int | None) -> None:
-    with pytest.raises(TypeError, match="^bytes has no JSON form$"):
+    with pytest.raises(TypeError, match=r"^bytes has no JSON form$"):
         encode([b""], indent)
 
 
