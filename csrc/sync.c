@@ -84,11 +84,12 @@ static ssize_t receive_packet(int socket, struct report *report, int *fd, int fl
     header.msg_controllen = sizeof control.bytes;
     ssize_t got;
     *fd = -1;
+    /* ECONNRESET, told once, says that the peer ended with messages of ours unread; its own last words still come. */
     do
         got = recvmsg(socket, &header, flags | MSG_CMSG_CLOEXEC);
-    while (got < 0 && errno == EINTR);
+    while (got < 0 && (errno == EINTR || errno == ECONNRESET));
     if (got < 0)
-        return errno == ECONNRESET ? 0 : -1;
+        return -1;
     struct cmsghdr *message = CMSG_FIRSTHDR(&header);
     if (got > 0 && message && message->cmsg_level == SOL_SOCKET && message->cmsg_type == SCM_RIGHTS &&
         message->cmsg_len == CMSG_LEN(sizeof(int)))

@@ -74,7 +74,9 @@ def bind(destination: str, source: str, *options: str) -> dict[str, Any]:
     return {"destination": destination, "type": "bind", "source": source, "options": [*kind, *options]}
 
 
-def set_capabilities(config: Config, *names: str, sets: tuple[str, ...] = ("bounding", "effective", "permitted")) -> None:
+def set_capabilities(
+    config: Config, *names: str, sets: tuple[str, ...] = ("bounding", "effective", "permitted")
+) -> None:
     """Give the process exactly these capabilities, in these sets only."""
     config["process"]["capabilities"] = {name: list(names) for name in sets}
 

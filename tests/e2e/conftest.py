@@ -134,9 +134,7 @@ def new_container(runtime: Runtime, directory: Path, template: Path, token: str)
 
     def make() -> Container:
         container_id = f"{token}-{next(numbers)}"
-        bundle = Bundle(
-            directory / f"bundle-{container_id}", template, hostname="box", env=[f"E2E_TOKEN={token}"]
-        )
+        bundle = Bundle(directory / f"bundle-{container_id}", template, hostname="box", env=[f"E2E_TOKEN={token}"])
         return Container(runtime, bundle, container_id)
 
     return make

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PausePoint:
-    """Two FIFO-like files: the hook says on `reached` that it is there, and reads from `gate` until the test opens it."""
+    """Two files: the hook makes `reached` when it is there, and reads from the FIFO `gate` until the test opens it."""
 
     def __init__(self, container: Container, directory: Path, kind: str) -> None:
         place = directory / f"pause-{kind}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 _CAPABILITY_NUMBERS = {
@@ -30,6 +31,11 @@ def status_fields(text: str) -> dict[str, str]:
 def capability_mask(*names: str) -> str:
     """The set as /proc/PID/status prints it."""
     return f"{sum(1 << _CAPABILITY_NUMBERS[name] for name in names):016x}"
+
+
+def namespace_of(pid: int | str, kind: str) -> str:
+    """The namespace that a process is in, as readlink tells it: `uts:[4026531838]`."""
+    return str(Path(f"/proc/{pid}/ns/{kind}").readlink())
 
 
 class Mount(NamedTuple):

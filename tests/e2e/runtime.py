@@ -6,9 +6,7 @@ import contextlib
 import itertools
 import json
 import os
-import signal
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .mount_namespace import MountNamespace
@@ -16,7 +14,9 @@ from .orphans import collect, keep
 from .waiting import DEADLINE_S, wait_for_exit
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Sequence
+    from pathlib import Path
 
 
 class Outcome:
@@ -47,7 +47,9 @@ class Outcome:
 class Call:
     """A call that is under way."""
 
-    def __init__(self, command: Sequence[str], process: subprocess.Popen[bytes], out_path: Path, err_path: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], process: subprocess.Popen[bytes], out_path: Path, err_path: Path
+    ) -> None:
         self.command = command
         self.process = process
         self.out_path = out_path
@@ -82,7 +84,7 @@ class Call:
 
 
 class Runtime:
-    """The program, its `--root`, and where its outputs are kept. `prefix` is a command to run it by, such as nsenter."""
+    """The program, its `--root`, and where its outputs go. `prefix` is a command to run it by, such as nsenter."""
 
     def __init__(self, program: Path, directory: Path, *, token: str, prefix: Sequence[str] = ()) -> None:
         self.program = program

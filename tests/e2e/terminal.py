@@ -1,4 +1,4 @@
-"""Terminals of the tests: a pty that a call is given as its own terminal, and the socket that is sent the master of one."""
+"""Terminals: a pty that a call is given as its own terminal, and the socket that is sent the master of one."""
 
 from __future__ import annotations
 
@@ -77,14 +77,12 @@ class Screen:
 class TerminalCall:
     """A program whose standard streams and controlling terminal are a pty of ours."""
 
-    def __init__(
-        self, command: Sequence[str], *, env: dict[str, str], rows: int = 24, columns: int = 80, cwd: Path | None = None
-    ) -> None:
+    def __init__(self, command: Sequence[str], *, env: dict[str, str], rows: int = 24, columns: int = 80) -> None:
         master, self.slave = os.openpty()
         self.screen = Screen(master)
         self.screen.resize(rows, columns)
         # `setsid --ctty` makes the pty the controlling terminal: posix_spawn cannot.
-        words = ["setsid", "--ctty", *(["env", "-C", str(cwd)] if cwd else []), *command]
+        words = ["setsid", "--ctty", *command]
         self.pid = os.posix_spawnp(
             "setsid",
             words,

@@ -1,7 +1,8 @@
-"""A host with the unified hierarchy alone, in a mount namespace of the test's own. This kernel has no controllers there."""
+"""A host with the unified hierarchy alone, seen in a mount namespace of the test's own: without controllers."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,9 +25,8 @@ def host(container: Container) -> MountNamespace:
 
 def _cgroup(container: Container) -> str:
     """The directory of the container's cgroup, in that view."""
-    with open(f"/proc/{container.pid}/cgroup") as file:
-        line = next(line for line in file if line.startswith("0::"))
-    return f"/sys/fs/cgroup{line.strip()[3:]}"
+    lines = Path(f"/proc/{container.pid}/cgroup").read_text().splitlines()
+    return f"/sys/fs/cgroup{next(line for line in lines if line.startswith('0::'))[3:]}"
 
 
 def test_init_is_in_a_cgroup_of_its_own(container: Container, host: MountNamespace) -> None:
@@ -35,7 +35,8 @@ def test_init_is_in_a_cgroup_of_its_own(container: Container, host: MountNamespa
     assert host.shell(f"cat {_cgroup(container)}/cgroup.procs").split() == [str(container.pid)]
 
 
-def test_an_absolute_cgroups_path(container: Container, host: MountNamespace) -> None:
+@pytest.mark.usefixtures("host")
+def test_an_absolute_cgroups_path(container: Container) -> None:
     container.config["linux"]["cgroupsPath"] = f"/{container.id}-absolute"
     container.run_detached()
     assert _cgroup(container) == f"/sys/fs/cgroup/{container.id}-absolute"
@@ -67,14 +68,16 @@ def test_pause_freezes_the_cgroup(container: Container, host: MountNamespace) ->
     assert "frozen 0" in host.shell(f"cat {_cgroup(container)}/cgroup.events")
 
 
-def test_delete_force_ends_a_paused_container(container: Container, host: MountNamespace) -> None:
+@pytest.mark.usefixtures("host")
+def test_delete_force_ends_a_paused_container(container: Container) -> None:
     container.run_detached()
     container.runtime.call("pause", container.id).check()
     container.delete("--force").check()
     assert not container.exists()
 
 
-def test_exec_joins_the_cgroup(container: Container, host: MountNamespace) -> None:
+@pytest.mark.usefixtures("host")
+def test_exec_joins_the_cgroup(container: Container) -> None:
     container.run_detached()
     out = container.exec("cat", "/proc/self/cgroup").check().out
     assert container.id in next(line for line in out.splitlines() if line.startswith("0::"))
@@ -88,18 +91,21 @@ def test_kill_all_reaches_every_process(container: Container, host: MountNamespa
     wait_until(lambda: "populated 0" in host.shell(f"cat {path}/cgroup.events"), "the end of both processes")
 
 
-def test_the_default_devices_can_be_used(container: Container, host: MountNamespace) -> None:
+@pytest.mark.usefixtures("host")
+def test_the_default_devices_can_be_used(container: Container) -> None:
     container.run_sh("echo x > /dev/null && head -c 4 /dev/zero | wc -c && : < /dev/urandom").check()
 
 
-def test_a_node_can_be_made_but_not_used(container: Container, host: MountNamespace) -> None:
+@pytest.mark.usefixtures("host")
+def test_a_node_can_be_made_but_not_used(container: Container) -> None:
     set_capabilities(container.config, "CAP_MKNOD")
     outcome = container.run_sh("mknod /dev/mem-too c 1 1 && head -c 1 /dev/mem-too")
     assert outcome.code != 0
     assert "not permitted" in outcome.err
 
 
-def test_an_allowed_device_can_be_used(container: Container, host: MountNamespace) -> None:
+@pytest.mark.usefixtures("host")
+def test_an_allowed_device_can_be_used(container: Container) -> None:
     set_capabilities(container.config, "CAP_MKNOD")
     container.config["linux"]["resources"]["devices"].append(
         {"allow": True, "type": "c", "major": 10, "minor": 200, "access": "rm"}
@@ -110,7 +116,8 @@ def test_an_allowed_device_can_be_used(container: Container, host: MountNamespac
     assert outcome.code != 0
 
 
-def test_exec_is_under_the_device_rules_too(container: Container, host: MountNamespace) -> None:
+@pytest.mark.usefixtures("host")
+def test_exec_is_under_the_device_rules_too(container: Container) -> None:
     set_capabilities(container.config, "CAP_MKNOD")
     container.run_detached()
     outcome = container.exec_sh("mknod /dev/mem-too c 1 1 && head -c 1 /dev/mem-too")
@@ -118,14 +125,17 @@ def test_exec_is_under_the_device_rules_too(container: Container, host: MountNam
     assert "not permitted" in outcome.err
 
 
-def test_the_cgroup_mount_is_a_read_only_cgroup2(container: Container, host: MountNamespace) -> None:
+@pytest.mark.usefixtures("host")
+def test_the_cgroup_mount_is_a_read_only_cgroup2(container: Container) -> None:
     add_namespace(container.config, "cgroup")
     mounts = parse_mountinfo(container.run("cat", "/proc/self/mountinfo").check().out)
     assert mounts["/sys/fs/cgroup"].kind == "cgroup2"
     assert "ro" in mounts["/sys/fs/cgroup"].options
 
 
-def test_the_cgroup_mount_in_a_namespace_shows_the_own_subtree_alone(container: Container, host: MountNamespace) -> None:
+def test_the_cgroup_mount_in_a_namespace_shows_the_own_subtree_alone(
+    container: Container, host: MountNamespace
+) -> None:
     add_namespace(container.config, "cgroup")
     container.run_detached()
     assert container.exec("cat", "/sys/fs/cgroup/cgroup.procs").check().out.split()[0] == "1"
@@ -137,7 +147,8 @@ def test_unified_writes_a_file(container: Container, host: MountNamespace) -> No
     assert host.shell(f"cat {_cgroup(container)}/cgroup.max.descendants") == "7\n"
 
 
-def test_a_unified_file_that_does_not_exist_is_refused(container: Container, host: MountNamespace) -> None:
+@pytest.mark.usefixtures("host")
+def test_a_unified_file_that_does_not_exist_is_refused(container: Container) -> None:
     container.config["linux"]["resources"]["unified"] = {"cgroup.no-such-file": "7"}
     outcome = container.run("true")
     assert outcome.code == 1
@@ -145,6 +156,7 @@ def test_a_unified_file_that_does_not_exist_is_refused(container: Container, hos
     assert not container.exists()
 
 
-def test_events_and_ps_work(container: Container, host: MountNamespace) -> None:
+@pytest.mark.usefixtures("host")
+def test_events_and_ps_work(container: Container) -> None:
     container.run_detached()
     assert container.processes() == [container.pid]

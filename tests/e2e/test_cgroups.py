@@ -113,12 +113,17 @@ def test_no_resources_means_no_limits(container: Container) -> None:
     assert read_cgroup(container.pid, "cpu", "cpu.cfs_quota_us") == "-1"
 
 
-# -- sysctl -------------------------------------------------------------------------------------------------------------
+# -- sysctl -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("kernel.shmmax", "1234567"), ("kernel.msgmax", "9000"), ("net.ipv4.ip_forward", "1"), ("fs.mqueue.msg_max", "77")],
+    [
+        ("kernel.shmmax", "1234567"),
+        ("kernel.msgmax", "9000"),
+        ("net.ipv4.ip_forward", "1"),
+        ("fs.mqueue.msg_max", "77"),
+    ],
 )
 def test_a_sysctl_of_the_containers_namespaces_is_set(container: Container, name: str, value: str) -> None:
     path = Path("/proc/sys", name.replace(".", "/"))

@@ -85,7 +85,9 @@ def test_an_allowed_device_can_be_used(container: Container) -> None:
 def test_access_is_what_the_rule_says(container: Container) -> None:
     set_capabilities(container.config, "CAP_MKNOD")
     _rule(container, type="c", major=10, minor=200, access="rm")
-    outcome = container.run_sh("mknod /dev/tun-too c 10 200 && : < /dev/tun-too && echo readable; echo x > /dev/tun-too")
+    outcome = container.run_sh(
+        "mknod /dev/tun-too c 10 200 && : < /dev/tun-too && echo readable; echo x > /dev/tun-too"
+    )
     assert outcome.out == "readable\n"
     assert outcome.code != 0
 
@@ -96,7 +98,9 @@ def test_a_later_rule_overrides_an_earlier_one(container: Container) -> None:
     container.config["linux"]["resources"]["devices"].append(
         {"allow": False, "type": "c", "major": 10, "minor": 200, "access": "w"}
     )
-    outcome = container.run_sh("mknod /dev/tun-too c 10 200 && : < /dev/tun-too && echo readable; echo x > /dev/tun-too")
+    outcome = container.run_sh(
+        "mknod /dev/tun-too c 10 200 && : < /dev/tun-too && echo readable; echo x > /dev/tun-too"
+    )
     assert outcome.out == "readable\n"
     assert outcome.code != 0
 

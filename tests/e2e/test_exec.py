@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,12 +13,10 @@ from .cgroup_files import cgroup_of
 from .config import DEFAULT_CAPABILITIES, set_capabilities
 from .marks import orun_only
 from .orphans import reap
-from .proc_status import capability_mask, status_fields
+from .proc_status import capability_mask, namespace_of, status_fields
 from .waiting import is_alive, wait_for_exit, wait_until
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .container import Container
 
 
@@ -45,7 +44,7 @@ def test_exec_passes_stdin_and_both_outputs(running: Container) -> None:
 def test_exec_is_in_every_namespace_of_the_container(running: Container) -> None:
     for kind in ("pid", "net", "ipc", "uts", "mnt", "cgroup", "user"):
         inside = running.exec("readlink", f"/proc/self/ns/{kind}").check().out.strip()
-        assert inside == os.readlink(f"/proc/{running.pid}/ns/{kind}"), kind
+        assert inside == namespace_of(running.pid, kind), kind
 
 
 def test_exec_is_in_every_cgroup_of_the_container(running: Container) -> None:
@@ -214,7 +213,7 @@ def test_preserve_fds_reach_the_process(running: Container, directory: Path) -> 
 
 
 def test_other_fds_do_not_reach_the_process(running: Container) -> None:
-    with open("/etc/hostname") as file:
+    with Path("/etc/hostname").open() as file:
         listing = running.exec("ls", "-l", "/proc/self/fd", pass_fds=(file.fileno(),)).check().out
     assert "hostname" not in listing
 

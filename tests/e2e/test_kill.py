@@ -13,7 +13,7 @@ from .waiting import wait_for_exit, wait_until
 if TYPE_CHECKING:
     from .container import Container
 
-_TRAPS = "for n in TERM USR1 HUP; do trap \"echo $n; exit 7\" $n; done; echo ready; while :; do sleep 0.05; done"
+_TRAPS = 'for n in TERM USR1 HUP; do trap "echo $n; exit 7" $n; done; echo ready; while :; do sleep 0.05; done'
 
 
 @pytest.mark.parametrize("spelling", ["TERM", "SIGTERM", "15", "term"])

@@ -46,7 +46,7 @@ def pause(container: Container, directory: Path) -> Iterator[Callable[[str], Pau
 
 
 def _kill(call: Call, victim: str) -> None:
-    """SIGKILL to the process that the caller started, to all below it (the planner, init, the hook), or to both at once."""
+    """SIGKILL to the process that the caller started, to all below it (planner, init, hook), or to both at once."""
     below = descendants(call.pid)
     victims = {"the caller's": [call.pid], "the others": below, "all": [call.pid, *below]}[victim]
     kill_hard(victims)
@@ -118,9 +118,7 @@ def test_start_killed_in_a_start_container_hook(
 
 
 @pytest.mark.parametrize("victim", ["the caller's", "all"])
-def test_run_killed_in_a_poststart_hook(
-    container: Container, pause: Callable[[str], PausePoint], victim: str
-) -> None:
+def test_run_killed_in_a_poststart_hook(container: Container, pause: Callable[[str], PausePoint], victim: str) -> None:
     point = pause("poststart")
     call = container.begin_run("sleep", "10000", flags=("--detach",))
     point.wait()
@@ -177,7 +175,7 @@ def _kill_at_a_random_moment(call: Call, moments: random.Random, victim: str) ->
 @orun_only("runc 1.1 leaves a state directory without a state, and cgroups, when it is killed in create")
 @pytest.mark.parametrize("victim", ["the caller's", "the others", "all"])
 def test_create_killed_at_random_moments(container: Container, victim: str) -> None:
-    moments = random.Random(f"create {victim}")
+    moments = random.Random(f"create {victim}")  # noqa: S311  moments, not secrets
     for _ in range(_ROUNDS):
         _kill_at_a_random_moment(container.begin_create("sleep", "10000"), moments, victim)
         _still_manageable(container)
@@ -186,7 +184,7 @@ def test_create_killed_at_random_moments(container: Container, victim: str) -> N
 
 @orun_only("runc 1.1 leaves a state directory without a state, and cgroups, when it is killed in create")
 def test_run_killed_at_random_moments(container: Container) -> None:
-    moments = random.Random("run")
+    moments = random.Random("run")  # noqa: S311  moments, not secrets
     for _ in range(_ROUNDS):
         _kill_at_a_random_moment(container.begin_run("sleep", "10000", flags=("--detach",)), moments, "all")
         _still_manageable(container)
@@ -194,7 +192,7 @@ def test_run_killed_at_random_moments(container: Container) -> None:
 
 
 def test_start_killed_at_random_moments(container: Container) -> None:
-    moments = random.Random("start")
+    moments = random.Random("start")  # noqa: S311  moments, not secrets
     for _ in range(_ROUNDS // 2):
         container.create("sleep", "10000").check()
         _kill_at_a_random_moment(container.runtime.begin("start", container.id), moments, "the caller's")
@@ -204,7 +202,7 @@ def test_start_killed_at_random_moments(container: Container) -> None:
 @orun_only("runc 1.1 removes the cgroups first and then cannot delete what it no longer finds")
 @pytest.mark.parametrize("victim", ["the caller's", "the others", "all"])
 def test_delete_killed_at_random_moments(container: Container, victim: str) -> None:
-    moments = random.Random(f"delete {victim}")
+    moments = random.Random(f"delete {victim}")  # noqa: S311  moments, not secrets
     for _ in range(_ROUNDS):
         container.run_detached()
         _kill_at_a_random_moment(container.runtime.begin("delete", "--force", container.id), moments, victim)

@@ -116,7 +116,9 @@ def test_a_missing_source_is_named(container: Container, directory: Path) -> Non
     assert not container.exists()
 
 
-@pytest.mark.parametrize("option", ["nosuid", "nodev", "noexec", "noatime", "ro", "nodiratime", "strictatime", "relatime"])
+@pytest.mark.parametrize(
+    "option", ["nosuid", "nodev", "noexec", "noatime", "ro", "nodiratime", "strictatime", "relatime"]
+)
 def test_an_option_is_in_mountinfo(container: Container, source: Path, option: str) -> None:
     mounts = _mounts(container, bind("/bound", str(source), option), mount("/fresh", "tmpfs", "tmpfs", option))
     for path in ("/bound", "/fresh"):
@@ -134,7 +136,9 @@ def test_options_can_be_combined(container: Container, source: Path) -> None:
 
 
 def test_of_two_opposite_options_the_later_counts(container: Container, source: Path) -> None:
-    mounts = _mounts(container, bind("/one", str(source), "ro", "rw"), bind("/two", str(source), "noexec", "exec", "ro"))
+    mounts = _mounts(
+        container, bind("/one", str(source), "ro", "rw"), bind("/two", str(source), "noexec", "exec", "ro")
+    )
     assert "rw" in mounts["/one"].options
     assert "noexec" not in mounts["/two"].options
 
@@ -221,8 +225,12 @@ def test_ro_is_for_the_topmost_mount_only(container: Container, source: Path) ->
     assert "rw" in mounts["/data/inner"].options
 
 
-@pytest.mark.parametrize(("option", "shown"), [("rro", "ro"), ("rnosuid", "nosuid"), ("rnodev", "nodev"), ("rnoexec", "noexec")])
-def test_a_recursive_option_is_for_every_mount_below(container: Container, source: Path, option: str, shown: str) -> None:
+@pytest.mark.parametrize(
+    ("option", "shown"), [("rro", "ro"), ("rnosuid", "nosuid"), ("rnodev", "nodev"), ("rnoexec", "noexec")]
+)
+def test_a_recursive_option_is_for_every_mount_below(
+    container: Container, source: Path, option: str, shown: str
+) -> None:
     container.runtime.enter_mount_namespace(NESTED.format(source))
     mounts = _mounts(container, bind("/data", str(source), "rbind", option))
     assert shown in mounts["/data"].options

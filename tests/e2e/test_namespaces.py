@@ -10,7 +10,7 @@ import pytest
 
 from .config import add_namespace, remove_namespace, set_capabilities
 from .marks import orun_only
-from .proc_status import status_fields
+from .proc_status import namespace_of, status_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ def _inside(container: Container, *args: str) -> str:
 @pytest.mark.parametrize("kind", FILES)
 def test_a_new_namespace_is_not_the_callers(container: Container, kind: str) -> None:
     add_namespace(container.config, kind)
-    assert _inside(container, "readlink", f"/proc/self/ns/{FILES[kind]}") != os.readlink(f"/proc/self/ns/{FILES[kind]}")
+    assert _inside(container, "readlink", f"/proc/self/ns/{FILES[kind]}") != namespace_of("self", FILES[kind])
 
 
 @pytest.mark.parametrize("kind", ["network", "ipc", "cgroup"])
@@ -37,7 +37,7 @@ def test_a_namespace_that_is_not_listed_is_the_callers(container: Container, kin
         container.config["mounts"] = [one for one in container.config["mounts"] if one["type"] != "sysfs"]
         container.config["mounts"] = [one for one in container.config["mounts"] if one["type"] != "cgroup"]
         container.config["linux"]["maskedPaths"] = []
-    assert _inside(container, "readlink", f"/proc/self/ns/{FILES[kind]}") == os.readlink(f"/proc/self/ns/{FILES[kind]}")
+    assert _inside(container, "readlink", f"/proc/self/ns/{FILES[kind]}") == namespace_of("self", FILES[kind])
 
 
 def test_without_a_pid_namespace_the_pid_is_the_hosts(container: Container) -> None:
@@ -60,7 +60,7 @@ def test_a_namespace_of_another_container_can_be_joined(new_container: Callable[
     add_namespace(second.config, kind, f"/proc/{first.pid}/ns/{FILES[kind]}")
     if kind == "uts":
         del second.config["hostname"]
-    expected = os.readlink(f"/proc/{first.pid}/ns/{FILES[kind]}")
+    expected = namespace_of(first.pid, FILES[kind])
     assert _inside(second, "readlink", f"/proc/self/ns/{FILES[kind]}") == expected
 
 
@@ -70,7 +70,8 @@ def test_a_joined_pid_namespace_shows_both(new_container: Callable[[], Container
     add_namespace(second.config, "pid", f"/proc/{first.pid}/ns/pid")
     second.run_detached("sleep", "10004")
     out = second.exec("ps").check().out
-    assert "sleep 10003" in out and "sleep 10004" in out
+    assert "sleep 10003" in out
+    assert "sleep 10004" in out
     second.stop()
     assert first.status == "running"
     second.delete().check()
@@ -102,7 +103,7 @@ def test_several_namespaces_can_be_joined_at_once(new_container: Callable[[], Co
         add_namespace(second.config, kind, f"/proc/{first.pid}/ns/{FILES[kind]}")
     second.run_detached()
     for file in ("pid", "net", "ipc", "uts"):
-        assert os.readlink(f"/proc/{second.pid}/ns/{file}") == os.readlink(f"/proc/{first.pid}/ns/{file}")
+        assert namespace_of(second.pid, file) == namespace_of(first.pid, file)
     second.delete("--force").check()
 
 
@@ -140,7 +141,7 @@ def test_a_cgroup_namespace_shows_the_containers_cgroup_as_root(container: Conta
     assert {line.split(":", 2)[2] for line in lines} == {"/"}
 
 
-# -- user namespaces ----------------------------------------------------------------------------------------------------
+# -- user namespaces --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -208,13 +209,16 @@ def test_a_user_namespace_without_mappings_is_refused(container: Container) -> N
     assert not container.exists()
 
 
-# -- time namespaces ----------------------------------------------------------------------------------------------------
+# -- time namespaces --------------------------------------------------------------------------------------------------
 
 
 @orun_only("runc has it since 1.2")
 def test_time_offsets_are_set(container: Container) -> None:
     add_namespace(container.config, "time")
-    container.config["linux"]["timeOffsets"] = {"boottime": {"secs": 1000000}, "monotonic": {"secs": 500, "nanosecs": 7}}
+    container.config["linux"]["timeOffsets"] = {
+        "boottime": {"secs": 1000000},
+        "monotonic": {"secs": 500, "nanosecs": 7},
+    }
     outcome = container.run_sh("cat /proc/self/timens_offsets; cut -d. -f1 /proc/uptime").check()
     offsets = {line.split()[0]: line.split()[1:] for line in outcome.lines[:2]}
     assert offsets == {"monotonic": ["500", "7"], "boottime": ["1000000", "0"]}
@@ -224,7 +228,7 @@ def test_time_offsets_are_set(container: Container) -> None:
 @orun_only("runc has it since 1.2")
 def test_a_new_time_namespace_without_offsets(container: Container) -> None:
     add_namespace(container.config, "time")
-    assert _inside(container, "readlink", "/proc/self/ns/time") != os.readlink("/proc/self/ns/time")
+    assert _inside(container, "readlink", "/proc/self/ns/time") != namespace_of("self", "time")
 
 
 @orun_only("runc has it since 1.2")
@@ -233,4 +237,4 @@ def test_exec_enters_the_time_namespace(container: Container) -> None:
     container.config["linux"]["timeOffsets"] = {"boottime": {"secs": 1000000}}
     container.run_detached()
     inside = container.exec("readlink", "/proc/self/ns/time").check().out.strip()
-    assert inside == os.readlink(f"/proc/{container.pid}/ns/time") != os.readlink("/proc/self/ns/time")
+    assert inside == namespace_of(container.pid, "time") != namespace_of("self", "time")

@@ -77,9 +77,7 @@ def test_a_cwd_that_is_a_file_is_refused(container: Container) -> None:
 def test_the_environment_is_exactly_the_configured_one(container: Container, token: str) -> None:
     container.config["process"]["env"] = ["PATH=/bin", "A=b", "SPACES=a b  c", "EMPTY=", f"E2E_TOKEN={token}"]
     lines = container.run("env", env={"FROM_CALLER": "1"}).check().lines
-    assert sorted(lines) == sorted(
-        ["PATH=/bin", "A=b", "SPACES=a b  c", "EMPTY=", f"E2E_TOKEN={token}", "HOME=/root"]
-    )
+    assert sorted(lines) == sorted(["PATH=/bin", "A=b", "SPACES=a b  c", "EMPTY=", f"E2E_TOKEN={token}", "HOME=/root"])
 
 
 def test_home_comes_from_etc_passwd_of_the_rootfs(container: Container) -> None:
@@ -134,7 +132,9 @@ def test_each_capability_set_is_its_own(container: Container) -> None:
     status = _status(container)
     assert status["CapBnd"] == capability_mask("CAP_CHOWN", "CAP_KILL", "CAP_NET_RAW", "CAP_MKNOD")
     # execve of a program without file capabilities, by another user than root: only the ambient ones stay.
-    assert status["CapPrm"] == status["CapEff"] == status["CapInh"] == status["CapAmb"] == capability_mask("CAP_NET_RAW")
+    assert (
+        status["CapPrm"] == status["CapEff"] == status["CapInh"] == status["CapAmb"] == capability_mask("CAP_NET_RAW")
+    )
 
 
 def test_ambient_capabilities_reach_a_user_that_is_not_root(container: Container) -> None:

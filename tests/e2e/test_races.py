@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from .container import SLEEP
 from .waiting import wait_until
 
@@ -13,21 +11,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .container import Container
+    from .runtime import Call
 
 _ROUNDS = 5
 _MANY = 8
 
 
-@pytest.mark.parametrize("round_number", range(_ROUNDS))
-def test_of_two_creates_of_one_id_exactly_one_wins(container: Container, round_number: int) -> None:
-    calls = [container.begin_create(*SLEEP) for _ in range(2)]
-    outcomes = [call.wait() for call in calls]
-    assert sorted(outcome.code for outcome in outcomes) == [0, 1]
-    (loser,) = [outcome for outcome in outcomes if outcome.code]
-    assert "exist" in loser.err
-    assert container.status == "created"
-    container.start().check()
-    assert container.status == "running"
+def test_of_two_creates_of_one_id_exactly_one_wins(container: Container) -> None:
+    for _ in range(_ROUNDS):
+        outcomes = [call.wait() for call in [container.begin_create(*SLEEP) for _ in range(2)]]
+        assert sorted(outcome.code for outcome in outcomes) == [0, 1]
+        (loser,) = [outcome for outcome in outcomes if outcome.code]
+        assert "exist" in loser.err
+        assert container.status == "created"
+        container.start().check()
+        assert container.status == "running"
+        container.delete("--force").check()
 
 
 def test_of_two_runs_of_one_id_exactly_one_wins(container: Container) -> None:
@@ -77,10 +76,14 @@ def test_kill_and_delete_at_once(container: Container) -> None:
         assert not container.exists()
 
 
+def _wait_for_claim(container: Container, create: Call) -> None:
+    wait_until(lambda: container.state_directory.exists() or create.process.poll() is not None, "the state directory")
+
+
 def test_delete_while_create_is_at_work(container: Container) -> None:
     for _ in range(_ROUNDS):
         create = container.begin_create(*SLEEP)
-        wait_until(lambda: container.state_directory.exists() or create.process.poll() is not None, "the state directory")
+        _wait_for_claim(container, create)
         delete = container.runtime.begin("delete", "--force", container.id)
         create.wait()
         delete.wait()

@@ -127,7 +127,9 @@ def test_mounts_of_a_root_that_is_not_shared_are_not_shared(container: Container
 
 
 @orun_only("runc 1.1 makes the root a slave or private whatever is asked, unless it is a mount point on the host")
-@pytest.mark.parametrize(("mode", "field"), [("shared", "shared:"), ("rshared", "shared:"), ("unbindable", "unbindable")])
+@pytest.mark.parametrize(
+    ("mode", "field"), [("shared", "shared:"), ("rshared", "shared:"), ("unbindable", "unbindable")]
+)
 def test_rootfs_propagation_is_what_the_root_has(container: Container, mode: str, field: str) -> None:
     container.config["linux"]["rootfsPropagation"] = mode
     mounts = parse_mountinfo(container.run("cat", "/proc/self/mountinfo").check().out)

@@ -120,7 +120,9 @@ def test_the_pid_file_of_a_foreground_run_is_there_while_it_runs(container: Cont
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
 def test_a_foreground_run_forwards_signals(container: Container, number: signal.Signals) -> None:
     name = number.name.removeprefix("SIG")
-    call = container.begin_run("sh", "-c", f"trap 'echo got {name}; exit 9' {name}; echo ready; while :; do sleep 0.05; done")
+    call = container.begin_run(
+        "sh", "-c", f"trap 'echo got {name}; exit 9' {name}; echo ready; while :; do sleep 0.05; done"
+    )
     wait_until(lambda: "ready" in call.out(), "the trap of the program")
     call.signal(number)
     outcome = call.wait()

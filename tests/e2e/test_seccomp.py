@@ -53,7 +53,11 @@ def test_kill_ends_the_process(container: Container, action: str) -> None:
 
 @pytest.mark.parametrize("action", ["SCMP_ACT_ALLOW", "SCMP_ACT_LOG"])
 def test_allow_and_log_let_a_call_through(container: Container, action: str) -> None:
-    _filter(container, {"names": ["fchmodat", "chmod", "fchmod"], "action": "SCMP_ACT_ERRNO"}, {"names": MKDIR, "action": action})
+    _filter(
+        container,
+        {"names": ["fchmodat", "chmod", "fchmod"], "action": "SCMP_ACT_ERRNO"},
+        {"names": MKDIR, "action": action},
+    )
     container.run("mkdir", "/dev/shm/x").check()
 
 

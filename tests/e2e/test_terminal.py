@@ -205,7 +205,9 @@ def test_the_console_size_of_the_configuration_is_set(container: Container, cons
 
 def test_run_detached_sends_the_terminal(container: Container, console_socket: FdSocket) -> None:
     container.config["process"]["terminal"] = True
-    container.run_detached("sh", "-c", "read line; echo got $line", flags=("--console-socket", str(console_socket.path)))
+    container.run_detached(
+        "sh", "-c", "read line; echo got $line", flags=("--console-socket", str(console_socket.path))
+    )
     screen = Screen(console_socket.receive()[0])
     screen.type("hello\r")
     screen.wait_for(r"got hello\r\n")

@@ -83,7 +83,7 @@ def test_threat_a_the_exe_seen_inside_is_not_the_file_of_the_host(hunted: Contai
     assert f"{status.st_dev}:{status.st_ino}" not in seen
 
 
-def test_threat_a_the_exe_of_a_created_init_cannot_be_written(container: Container, program: Path) -> None:
+def test_threat_a_the_exe_of_a_created_init_cannot_be_written(container: Container) -> None:
     set_capabilities(container.config, *_ALL)
     container.create().check()
     script = "printf overwritten > /proc/1/exe; exec 9< /proc/1/exe && printf overwritten > /proc/self/fd/9"

@@ -5,7 +5,6 @@ CVE-2019-19921, CVE-2021-30465, CVE-2023-27561, CVE-2023-28642, CVE-2024-45310, 
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,18 +30,18 @@ def victim(directory: Path) -> Iterator[Path]:
     place.mkdir()
     (place / "file").write_text("of the host")
     yield place
-    assert sorted(os.listdir(place)) == ["file"]
+    assert [entry.name for entry in place.iterdir()] == ["file"]
     assert (place / "file").read_text() == "of the host"
 
 
-def _links(container: Container, victim: Path) -> dict[str, str]:
+def _links(victim: Path) -> dict[str, str]:
     """Links to the victim: by its absolute path, and by steps out of the root file system."""
     return {"absolute": str(victim), "steps": f"../../../../../../..{victim}", "proc": f"/proc/1/root{victim}"}
 
 
 @pytest.mark.parametrize("kind", ["absolute", "steps", "proc"])
 def test_threat_c_mount_target_symlink_stays_in_root(container: Container, victim: Path, kind: str) -> None:
-    (container.rootfs / "data").symlink_to(_links(container, victim)[kind])
+    (container.rootfs / "data").symlink_to(_links(victim)[kind])
     container.config["mounts"].append(mount("/data", "tmpfs", "tmpfs"))
     outcome = container.run("cat", "/proc/self/mountinfo")
     if outcome.code == 0:
@@ -53,7 +52,7 @@ def test_threat_c_mount_target_symlink_stays_in_root(container: Container, victi
 
 @pytest.mark.parametrize("kind", ["absolute", "steps"])
 def test_threat_c_a_directory_below_a_link_is_made_in_root(container: Container, victim: Path, kind: str) -> None:
-    (container.rootfs / "data").symlink_to(_links(container, victim)[kind])
+    (container.rootfs / "data").symlink_to(_links(victim)[kind])
     container.config["mounts"].append(mount("/data/new/deep", "tmpfs", "tmpfs"))
     container.run("true")
     assert not (victim / "new").exists()
@@ -61,7 +60,7 @@ def test_threat_c_a_directory_below_a_link_is_made_in_root(container: Container,
 
 @pytest.mark.parametrize("kind", ["absolute", "steps"])
 def test_threat_c_a_file_behind_a_link_is_made_in_root(container: Container, victim: Path, kind: str) -> None:
-    (container.rootfs / "new").symlink_to(_links(container, victim)[kind] + "/made")
+    (container.rootfs / "new").symlink_to(_links(victim)[kind] + "/made")
     container.config["mounts"].append(bind("/new", "/etc/hostname"))
     container.run("true")
     assert not (victim / "made").exists()
@@ -130,7 +129,7 @@ def test_threat_c_a_target_swapped_for_a_link_stays_in_root(container: Container
     exchange = _race(container, "data", str(victim))
     for _ in range(_RACES):
         container.run("true")
-        assert os.listdir(victim) == ["file"]
+        assert [entry.name for entry in victim.iterdir()] == ["file"]
     exchange.close()
 
 

@@ -27,14 +27,16 @@ def victim(directory: Path) -> Iterator[Path]:
     place.mkdir()
     (place / "file").write_text("of the host")
     yield place
-    assert sorted(os.listdir(place)) == ["file"]
+    assert [entry.name for entry in place.iterdir()] == ["file"]
     assert (place / "file").read_text() == "of the host"
 
 
 @pytest.fixture
 def own_dev(container: Container) -> Container:
     """A container whose /dev is the directory of its root file system."""
-    container.config["mounts"] = [one for one in container.config["mounts"] if not one["destination"].startswith("/dev")]
+    container.config["mounts"] = [
+        one for one in container.config["mounts"] if not one["destination"].startswith("/dev")
+    ]
     container.config["root"]["readonly"] = False
     (container.rootfs / "etc/secret").write_text("secret")
     container.config["linux"]["maskedPaths"] = ["/etc/secret"]

@@ -93,7 +93,8 @@ def test_threat_m_a_line_break_makes_no_second_line_in_the_log(
         if log_format == "json":
             assert json.loads(line)["level"] in ("error", "warning")
         else:
-            assert line.startswith("time=") and "level=info" not in line.split("msg=")[0]
+            assert line.startswith("time=")
+            assert "level=info" not in line.split("msg=")[0]
 
 
 @orun_only("runc's stderr without a terminal is its log format")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,7 +25,7 @@ def running(container: Container) -> Container:
     return container
 
 
-def _update(container: Container, *flags: str, **options: str) -> None:
+def _update(container: Container, *flags: str, **options: Any) -> None:
     container.runtime.call("update", *flags, container.id, **options).check()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def wait_until(condition: Callable[[], bool], what: str, *, deadline_s: float = 
 def wait_for_exit(
     pid: int, what: str, *, deadline_s: float = DEADLINE_S, meanwhile: Callable[[], None] | None = None
 ) -> None:
-    """Return when the process has ended, be it reaped or not; at once when there is none. `meanwhile` is called at times."""
+    """Return when the process has ended, reaped or not; at once when there is none. `meanwhile` is called at times."""
     try:
         pidfd = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -67,8 +68,7 @@ def wait_readable(fd: int, what: str, *, deadline_s: float = DEADLINE_S) -> None
 def process_state(pid: int) -> str:
     """The letter of /proc/PID/stat: "Z" for a zombie, "" when there is no such process."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return file.read().rsplit(")", 1)[1].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rsplit(")", 1)[1].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return ""
 

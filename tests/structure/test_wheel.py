@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -81,3 +82,15 @@ def test_an_editable_install_is_refused_with_the_way_out(tmp_path: Path) -> None
     )  # fmt: skip
     assert done.returncode != 0
     assert "use make build" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["CSRC_ORUN", "CSRC_FLAGS", "CSRC_RELEASE"])
+def test_the_build_hook_reads_csrc_mk_as_make_does(name: str) -> None:
+    specification = importlib.util.spec_from_file_location("hatch_build", REPOSITORY / "hatch_build.py")
+    assert specification is not None
+    assert specification.loader is not None
+    hook = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(hook)
+    by_make = _run("make", "-f", "csrc/csrc.mk", "--eval", f"show: ; @echo '$({name})'", "show").split()
+    text = (REPOSITORY / "csrc" / "csrc.mk").read_text(encoding="utf-8")
+    assert hook.make_variables(text)[name] == by_make

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-_TYPE = {"b": 1, "c": 2, "u": 2}  # BPF_DEVCG_DEV_*
+_TYPE = {"b": 1, "c": 2}  # BPF_DEVCG_DEV_*
 _ACCESS = {"m": 1, "r": 2, "w": 4}  # BPF_DEVCG_ACC_*
 
 _ACCESS_ALL = 7

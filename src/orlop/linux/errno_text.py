@@ -36,14 +36,38 @@ _ADVICE = {
 }
 
 
+# What an errno wants of the user wherever no call and no field has better advice.
+_GENERAL_ADVICE = {
+    errno.ENOENT: "see which part of the path is missing",
+    errno.ENOTDIR: "a part of the path is no directory",
+    errno.EISDIR: "a file is wanted there, not a directory",
+    errno.EACCES: "see the permissions of the caller",
+    errno.EPERM: "the caller lacks a capability for it",
+    errno.EROFS: "the file system is read-only",
+    errno.ERANGE: "the value is outside of what this host has",
+    errno.EINVAL: "the kernel takes no such value here, or is too old for it",
+    errno.ENOSYS: "the kernel is too old, or a seccomp filter of the caller forbids it",
+    errno.ENOMEM: "the host, or the caller's cgroup, is out of memory",
+    errno.ENOSPC: "the disk is full, or a limit of the host is reached",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "raise the host's limit on open files (sysctl fs.file-max)",
+    errno.ENAMETOOLONG: "shorten the path",
+    errno.ENODEV: "the kernel has no such file system or device",
+    errno.EBUSY: "somebody else uses it",
+    errno.EEXIST: "something else stands there already",
+    errno.ELOOP: "links go round, or one stands where none may be",
+    errno.ETIMEDOUT: "see what it waits for",
+}
+
+
 def errno_name_and_text(number: int) -> tuple[str, str]:
     """`("ENOENT", "No such file or directory")`."""
     return errno.errorcode.get(number, f"errno {number}"), posix.strerror(number)
 
 
 def errno_advice(number: int, call: str) -> str:
-    """What to do about an errno of a call, where the errno alone misleads; "" where it does not."""
-    return _ADVICE.get((call, number), "")
+    """What to do about an errno of a call: for the call if the errno alone misleads there, else in general, else ""."""
+    return _ADVICE.get((call, number)) or _GENERAL_ADVICE.get(number, "")
 
 
 def kernel_error(call: str, arguments: str, number: int, *, where: str = "") -> KernelError:

@@ -203,6 +203,12 @@ def not_yet(value: Any, path: str, context: Context) -> None:
         context.not_supported(path)
 
 
+def not_yet_by_name(value: Any, path: str, context: Context) -> None:
+    """The same for a property whose keys ask for something by being there."""
+    if value != {}:
+        context.not_supported(path)
+
+
 def _asks_for_nothing(value: Any) -> bool:
     """Null, false, zero or empty, also within: Docker writes `blockIO: {"weight": 0}`."""
     rest = [value]

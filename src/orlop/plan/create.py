@@ -220,12 +220,11 @@ class _CreateCompiler:
         change_root(inner, self.linux, root, no_pivot=self.request.no_pivot)
 
     def _chroot(self) -> None:
-        for field in ("mounts",):
-            if self.config.get(field):
-                raise InvalidArgument(
-                    f"config.json: {field}: without a mount namespace they would be made on the host",
-                    hint='add {"type": "mount"} to linux.namespaces',
-                )
+        if self.config.get("mounts"):
+            raise InvalidArgument(
+                "config.json: mounts: without a mount namespace they would be made on the host",
+                hint='add {"type": "mount"} to linux.namespaces',
+            )
         for field in ("maskedPaths", "readonlyPaths"):
             if self.linux.get(field):
                 raise InvalidArgument(
@@ -261,6 +260,8 @@ class _CreateCompiler:
         sysctls = self.linux.get("sysctl") or {}
         if not sysctls:
             return
+        from orlop.oci.sysctl_name import sysctl_path
+
         inner = self.plan.inner
         procfs = self.plan.slot()
         inner.about("linux.sysctl")
@@ -269,7 +270,7 @@ class _CreateCompiler:
         inner.add("new_mount", fd=procfs, s0="proc", s1="proc")
         for name, value in sysctls.items():
             inner.about(f"linux.sysctl.{name}", {ENOENT: "this kernel has no such sysctl"})
-            inner.add("sysctl", fd=procfs, s0=name.replace(".", "/") if "/" not in name else name, blob=value.encode())
+            inner.add("sysctl", fd=procfs, s0=sysctl_path(name), blob=value.encode())
         inner.add("close", fd=procfs)
 
     def before_the_user(self) -> None:

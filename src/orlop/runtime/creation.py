@@ -9,7 +9,13 @@ from orlop.oci.config import load_config
 from orlop.oci.container_id import parse_container_id
 from orlop.plan.context import CreateRequest, HostFacts
 from orlop.plan.create import STATE_FILE, compile_create
-from orlop.runtime.host import capability_mask, home_directory, place_cgroup, seccomp_program
+from orlop.runtime.host import (
+    capability_mask,
+    home_directory,
+    place_cgroup,
+    refuse_sysctls_of_the_host,
+    seccomp_program,
+)
 from orlop.runtime.state_directory import CONFIG_FILE, state_template, without_process
 
 TYPE_CHECKING = False
@@ -49,6 +55,7 @@ def _prepare(call: Call, container_id: ContainerId, *, is_run: bool, is_detached
         call.log.write("debug", f"config.json: {path}: unknown property, ignored")
     raw = config.raw
     _check_terminal(call, raw, is_detached=is_detached)
+    refuse_sysctls_of_the_host(raw)
     root = call.state_root()
     placement = place_cgroup(raw, container_id)
     facts = HostFacts(

@@ -64,6 +64,37 @@ def place_cgroup(config: dict[str, Any], container_id: ContainerId) -> CgroupPla
     return CgroupPlacement(layout.mode, directories, delegate)
 
 
+def refuse_sysctls_of_the_host(config: dict[str, Any]) -> None:
+    """A namespace that is joined by path may be the one that we are in: its sysctls are the host's (CVE-2022-0532).
+
+    Raises:
+        InvalidArgument: naming the sysctl.
+    """
+    linux = config.get("linux") or {}
+    sysctls = linux.get("sysctl")
+    if not sysctls:
+        return
+    from orlop.oci.sysctl_name import namespace_of
+
+    paths = {one["type"]: one["path"] for one in linux.get("namespaces") or () if one.get("path")}
+    for name in sysctls:
+        kind = namespace_of(name)
+        if kind in paths and _is_own_namespace(kind, paths[kind]):
+            raise InvalidArgument(
+                f"config.json: linux.sysctl.{name}: {paths[kind]} is the host's own {kind} namespace",
+                hint="join another one, or drop the sysctl",
+            )
+
+
+def _is_own_namespace(kind: str, path: str) -> bool:
+    own = {"network": "net"}.get(kind, kind)
+    try:
+        theirs, ours = posix.stat(path), posix.stat(f"/proc/self/ns/{own}")
+    except OSError:
+        return False  # joining it will tell what is wrong with it
+    return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
+
+
 def recorded_cgroup(paths: dict[str, str]) -> CgroupPlacement:
     """The placement of a container that exists, from the paths in its state."""
     is_v2 = set(paths) == {""}

@@ -126,12 +126,19 @@ def _open_log(options: Options, hello: Hello) -> Log:
 
 def _fail(connection: Connection, log: Log, error: OrlopError) -> None:
     """Tell an error: one line on stderr, the same message in the log."""
-    text = str(error).replace("\n", "\\n")
+    text = one_line(str(error))
     try:
         log.write("error", text)
     except OSError as failure:
         text += f" (and the log cannot be written: {failure})"
     connection.exit(1, stderr=f"orun: {text}\n")
+
+
+def one_line(text: str) -> str:
+    """A message without control characters, which could forge lines or move a terminal's cursor."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def _of_os_error(error: OSError) -> OrlopError:

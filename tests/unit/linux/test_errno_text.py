@@ -34,9 +34,13 @@ def test_an_errno_that_misleads_comes_with_advice(call: str, number: int, advice
     assert errno_advice(number, call) == advice
 
 
+def test_elsewhere_the_advice_is_what_the_errno_wants_in_general() -> None:
+    assert errno_advice(errno.ENOENT, "openat") == "see which part of the path is missing"
+    assert errno_advice(errno.ENOSPC, "write") == "the disk is full, or a limit of the host is reached"
+
+
 def test_where_the_errno_says_it_there_is_no_advice() -> None:
-    assert errno_advice(errno.ENOENT, "open") == ""
-    assert errno_advice(errno.ENOSPC, "write") == ""
+    assert errno_advice(errno.ECHILD, "waitpid") == ""
 
 
 def test_a_failed_call_is_told_with_arguments_errno_and_advice() -> None:
@@ -50,4 +54,4 @@ def test_a_failed_call_is_told_with_arguments_errno_and_advice() -> None:
 
 
 def test_a_failed_call_needs_no_arguments_and_no_place() -> None:
-    assert str(kernel_error("fork", "", errno.ENOMEM)) == "fork: ENOMEM (Cannot allocate memory)"
+    assert str(kernel_error("waitpid", "", errno.ECHILD)) == "waitpid: ECHILD (No child processes)"

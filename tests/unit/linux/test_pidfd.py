@@ -76,7 +76,7 @@ def test_a_pidfd_is_not_inherited(pidfd: int) -> None:
 def test_what_the_kernel_refuses_is_told() -> None:
     with pytest.raises(KernelError) as caught:
         open_pidfd(-1)
-    assert str(caught.value) == "pidfd_open -1: EINVAL (Invalid argument)"
+    assert caught.value.message == "pidfd_open -1: EINVAL (Invalid argument)"
     with pytest.raises(KernelError) as caught:
         send_signal(-1, 9)
-    assert str(caught.value) == "pidfd_send_signal 9: EBADF (Bad file descriptor)"
+    assert caught.value.message == "pidfd_send_signal 9: EBADF (Bad file descriptor)"

@@ -111,6 +111,8 @@ def test_a_process_alone_is_checked_with_its_own_paths() -> None:
 
 def test_resources_alone_are_checked_with_their_own_paths() -> None:
     validate_resources({"pids": {"limit": -1}}, source="update")
+    with pytest.raises(InvalidArgument, match=r'^update: pids\.limit: "5" is not a whole number; '):
+        validate_resources({"pids": {"limit": "5"}}, source="update")
     with pytest.raises(InvalidArgument, match=r"^update: memory\.swap: 1 is less than memory\.limit, 2; "):
         validate_resources({"memory": {"limit": 2, "swap": 1}}, source="update")
     with pytest.raises(InvalidArgument, match=r'^update: unified: "a/b\.c" is not a cgroup file; '):

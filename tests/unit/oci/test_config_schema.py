@@ -269,10 +269,16 @@ def test_a_feature_that_is_not_there_yet_is_refused_by_name(path: str, value: An
     assert str(caught.value) == f"config.json: {path}: not supported by this version of orun; remove it"
 
 
-@pytest.mark.parametrize("path", [path for path, _ in _UNSUPPORTED])
+@pytest.mark.parametrize("path", [path for path, _ in _UNSUPPORTED if path != "linux.netDevices"])
 @pytest.mark.parametrize("empty", [None, "", {}, [], 0, {"weight": 0, "weightDevice": None, "throttle": [{}]}])
 def test_an_empty_one_asks_for_nothing(path: str, empty: Any) -> None:
     load_config(_config(path, empty))
+
+
+def test_a_network_device_is_asked_for_by_its_name_alone() -> None:
+    load_config(_config("linux.netDevices", {}))
+    with pytest.raises(NotImplementedFeature, match=r"^config\.json: linux\.netDevices: not supported by this version"):
+        load_config(_config("linux.netDevices", {"eth0": {}}))
 
 
 @pytest.mark.parametrize("field", ["uidMappings", "gidMappings"])
