@@ -46,7 +46,7 @@ with open("pyproject.toml", "rb") as file:
 endef
 export DEVELOPMENT_REQUIREMENTS
 
-.PHONY: help packages test-packages setup build demo test pytest check check-python check-c fmt bench fuzz asan clean
+.PHONY: help packages test-packages setup build demo test check check-python check-c fmt bench fuzz asan clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -79,9 +79,6 @@ demo: packages build ## run a container and show what it sees, and its plan
 	@scripts/demo
 
 test: setup build check ## build, check, and run all tests
-	@$(MAKE) --no-print-directory pytest
-
-pytest: setup build
 	$(PYTHON) -m pytest $(PYTEST_ARGS)
 
 check: check-python check-c ## format, lint and types of Python; warnings of C, for both architectures

@@ -11,8 +11,8 @@ from pathlib import Path
 from .config import Config, default_config
 
 _DIRECTORIES = ("bin", "dev", "etc", "home/user", "proc", "root", "sys", "tmp", "usr/bin", "var")
-_PASSWD = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n"
-_GROUP = "root:x:0:\ntty:x:5:\nuser:x:1000:\n"
+_USERS = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/home/user:/bin/sh\n"
+_GROUPS = "root:x:0:\ntty:x:5:\nuser:x:1000:\n"
 
 
 def make_template(directory: Path) -> Path:
@@ -23,8 +23,8 @@ def make_template(directory: Path) -> Path:
         (directory / name).mkdir(parents=True)
     (directory / "tmp").chmod(0o1777)
     os.chown(directory / "home/user", 1000, 1000)
-    (directory / "etc/passwd").write_text(_PASSWD)
-    (directory / "etc/group").write_text(_GROUP)
+    (directory / "etc/passwd").write_text(_USERS)
+    (directory / "etc/group").write_text(_GROUPS)
     shutil.copy(busybox, directory / "bin/busybox")
     applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True).stdout.split()
     for name in applets:

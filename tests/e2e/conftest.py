@@ -94,7 +94,7 @@ def directory(base: Path, token: str) -> Iterator[Path]:
 
 
 @pytest.fixture
-def runtime(program: Path, directory: Path, token: str, is_orun: bool) -> Iterator[Runtime]:
+def runtime(program: Path, directory: Path, token: str) -> Iterator[Runtime]:
     """The runtime with a --root of the test's own. Afterwards nothing may be left of any container."""
     runtime = Runtime(program, directory, token=token)
     yield runtime

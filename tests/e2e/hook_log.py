@@ -36,6 +36,6 @@ class HookLog:
 
 
 def add_hook(container: Container, kind: str, script: str, **fields: Any) -> None:
-    """Add a hook that runs a shell script. A startContainer one runs in the container, so by the shell of its rootfs."""
+    """Add a hook that runs a shell script. A startContainer one is run by the shell of the root file system."""
     hook = {"path": SHELL, "args": ["sh", "-c", script], **fields}
     container.config.setdefault("hooks", {}).setdefault(kind, []).append(hook)

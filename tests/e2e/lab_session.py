@@ -26,7 +26,7 @@ class Step(NamedTuple):
 
 
 def read_steps(document: str) -> list[Step]:
-    """What the document tells to type: in console blocks, lines after `# ` (host), `/ # ` (inside), `> ` (continued)."""
+    """What the document tells to type: in console blocks, what stands after `# `, `/ # ` (inside), `> ` (continued)."""
     found: list[tuple[str, int, str]] = []
     errors: dict[int, str] = {}  # line number of a step to the error below it
     in_block = False
@@ -66,9 +66,7 @@ class LabSession:
         self._wait_for_prompt()
 
     def type_all(self, steps: list[Step]) -> None:
-        """Type every step, each when the prompt for it is there. Every command of the host must exit with 0, or
-        fail with the very error that the document shows.
-        """
+        """Type every step at its prompt. Each command of the host exits with 0, or fails as the document shows."""
         for step, following in zip(steps, [*steps[1:], None], strict=True):
             self._screen.type(step.text + "\r")
             if step.is_continued:

@@ -27,7 +27,7 @@ def cgroups_of(token: str) -> list[Path]:
 def processes_of(token: str, directory: Path) -> dict[int, str]:
     """Live processes that belong to the test: by environment, command line, cgroup, or root directory."""
     found = {}
-    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
+    for pid in (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
         if pid != os.getpid() and _belongs(pid, token, directory) and process_state(pid) not in ("", "Z", "X"):
             found[pid] = _read(pid, "cmdline").replace("\0", " ")
     return found
@@ -37,7 +37,7 @@ def _belongs(pid: int, token: str, directory: Path) -> bool:
     if any(token in _read(pid, name) for name in ("environ", "cmdline", "cgroup")):
         return True
     try:
-        return os.readlink(f"/proc/{pid}/root").startswith(str(directory))
+        return Path(f"/proc/{pid}/root").readlink().is_relative_to(directory)
     except OSError:
         return False
 

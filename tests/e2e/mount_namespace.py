@@ -13,7 +13,7 @@ CGROUP1_ONLY = "umount /sys/fs/cgroup/unified"
 
 
 class MountNamespace:
-    """A private mount namespace, made by a shell script; `prefix` runs a command in it. It goes with the last process."""
+    """A private mount namespace, made by a shell script; `prefix` runs a command in it. It ends with its processes."""
 
     def __init__(self, setup: str) -> None:
         script = f"set -e; {setup}; echo ready; exec cat"
@@ -39,7 +39,8 @@ class MountNamespace:
 
     def close(self) -> None:
         """Let go of the namespace."""
-        assert self._holder.stdin is not None and self._holder.stdout is not None
+        assert self._holder.stdin is not None
+        assert self._holder.stdout is not None
         self._holder.stdin.close()
         self._holder.wait(timeout=DEADLINE_S)
         self._holder.stdout.close()

@@ -1,6 +1,6 @@
 """Processes that the runtime left to its caller. This process is their subreaper, as a shim is, and reaps them.
 
-A process of `exec --detach` that has ended keeps its pid namespace, and so init, from ending until it is reaped: whoever
+A process of `exec --detach` that has ended keeps its pid namespace, and so init, from ending until it is reaped: who
 waits for the runtime must reap at the same time.
 """
 

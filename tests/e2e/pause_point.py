@@ -42,6 +42,6 @@ class PausePoint:
         os.write(self._gate, b"go\n" * 16)
 
     def close(self) -> None:
-        """Let everything go on, and let go of the gate: a hook that comes later is not held, it reads an end of file."""
+        """Let everything go on, and let go of the gate."""
         self.open()
         os.close(self._gate)

@@ -133,9 +133,8 @@ def test_the_cgroup_mount_is_a_read_only_cgroup2(container: Container) -> None:
     assert "ro" in mounts["/sys/fs/cgroup"].options
 
 
-def test_the_cgroup_mount_in_a_namespace_shows_the_own_subtree_alone(
-    container: Container, host: MountNamespace
-) -> None:
+@pytest.mark.usefixtures("host")
+def test_the_cgroup_mount_in_a_namespace_shows_the_own_subtree_alone(container: Container) -> None:
     add_namespace(container.config, "cgroup")
     container.run_detached()
     assert container.exec("cat", "/sys/fs/cgroup/cgroup.procs").check().out.split()[0] == "1"

@@ -62,7 +62,7 @@ def test_a_session_tells_which_line_failed(directory: Path) -> None:
 @orun_only("the lab types orun")
 def test_lab_1_works_as_typed(program: Path, directory: Path) -> None:
     text = (_LABS / "1-oci-bundle.md").read_text()
-    # Only the place is another one: two sessions may be at work on one machine, and /run is private for the same reason.
+    # Only the place is another one, and /run is private: two sessions may be at work on one machine.
     steps = read_steps(text.replace("/tmp/lab", str(directory / "lab")))
     assert any(step.text.startswith("orun run") for step in steps)
     namespace = MountNamespace("mount -t tmpfs tmpfs /run")

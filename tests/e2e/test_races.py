@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .container import SLEEP
+from .marks import orun_only
 from .waiting import wait_until
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ _ROUNDS = 5
 _MANY = 8
 
 
+@orun_only("with runc 1.1 both may fail: the loser removes the winner's directory")
 def test_of_two_creates_of_one_id_exactly_one_wins(container: Container) -> None:
     for _ in range(_ROUNDS):
         outcomes = [call.wait() for call in [container.begin_create(*SLEEP) for _ in range(2)]]

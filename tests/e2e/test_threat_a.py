@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _ALL = ("CAP_DAC_OVERRIDE", "CAP_SYS_PTRACE", "CAP_SETUID", "CAP_KILL", "CAP_SYS_ADMIN")
 
-# Notes what the exe of every other process is, and tries to write to it by its path and through an fd opened for reading.
+# Notes what the exe of every other process is, and tries to write to it: by its path, and through an fd.
 _HUNTER = """
 echo ready
 while :; do

@@ -1,6 +1,7 @@
 """Threat F: capabilities and identity.
 
-CVE-2022-29162, CVE-2022-27650 (inheritable), CVE-2026-30892 (`exec -u`), CVE-2024-40635 (overflow), CVE-2026-46680 (names).
+CVE-2022-29162 and CVE-2022-27650 (inheritable), CVE-2026-30892 (`exec -u`), CVE-2024-40635 (overflow to 0),
+CVE-2026-46680 (digits taken for a name).
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _WATCHED = tuple(
     Path("/proc/sys", name)
     for name in (
-        "kernel/core_pattern", "kernel/hostname", "kernel/shmmax", "kernel/panic", "vm/swappiness", "net/ipv4/ip_forward",
-        "fs/file-max", "kernel/domainname",
+        "kernel/core_pattern", "kernel/hostname", "kernel/domainname", "kernel/shmmax", "kernel/panic", "vm/swappiness",
+        "net/ipv4/ip_forward", "fs/file-max",
     )
 )  # fmt: skip
 

@@ -50,7 +50,6 @@ def check_process(process: dict[str, Any], path: str, context: Context) -> None:
         if name in ("HOME", "USER") and has_control_character(value):
             context.refuse(f"{prefix}env[{index}]", f"{name} holds a control character", "remove it")
     _rlimits(process.get("rlimits") or (), prefix, context)
-    _ambient(process.get("capabilities") or {}, f"{prefix}capabilities", context)
 
 
 def _rlimits(limits: Sequence[dict[str, Any]], prefix: str, context: Context) -> None:
@@ -63,17 +62,6 @@ def _rlimits(limits: Sequence[dict[str, Any]], prefix: str, context: Context) ->
         soft, hard = limit["soft"], limit["hard"]
         if soft > hard:
             context.refuse(f"{path}.soft", f"{soft} is more than the hard limit {hard}", "lower it, or raise hard")
-
-
-def _ambient(capabilities: dict[str, list[str]], path: str, context: Context) -> None:
-    for index, name in enumerate(capabilities.get("ambient") or ()):
-        for other in ("permitted", "inheritable"):
-            if name not in (capabilities.get(other) or ()):
-                context.refuse(
-                    f"{path}.ambient[{index}]",
-                    f'"{name}" is not in {other}, without which the kernel refuses it',
-                    f"add it to {path}.{other}",
-                )
 
 
 def check_resources(resources: dict[str, Any], path: str, context: Context) -> None:

@@ -89,7 +89,17 @@ class Section:
 class Plan:
     """A whole transaction: what the executor does outside, inside, and when it has to undo."""
 
-    __slots__ = ("_slots", "after_clone", "cleanup", "inner", "keep_executor", "outer", "subject", "until_cgroup")
+    __slots__ = (
+        "_slots",
+        "after_clone",
+        "cleanup",
+        "inner",
+        "keep_executor",
+        "outer",
+        "subject",
+        "until_cgroup",
+        "warnings",
+    )
 
     def __init__(self, subject: str) -> None:
         self.subject = subject  # what a failure is told about: `cannot create container "web"`
@@ -102,6 +112,7 @@ class Plan:
         self.inner = Section()
         self.cleanup = Section()
         self.keep_executor = False  # after DONE the executor waits for another PLAN, or EXIT
+        self.warnings: list[str] = []  # what the configuration asks for and cannot get, without which it still runs
         self._slots = 0
 
     def slot(self) -> int:

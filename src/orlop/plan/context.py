@@ -35,7 +35,7 @@ class HostFacts:
         home: str = "/",
     ) -> None:
         self.cgroups = cgroups  # where the container's cgroup is, or will be
-        self.capability_mask = capability_mask  # every capability that this kernel knows
+        self.capability_mask = capability_mask  # every capability that the caller can pass on
         self.seccomp = seccomp
         self.home = home  # the home directory that the container's /etc/passwd gives its user
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from errno import EACCES, EFAULT, EINVAL, ENOENT, ENOEXEC, ENOTDIR, EPERM
 
-from orlop.errors import InvalidArgument
 from orlop.linux.capabilities import mask_of
 from orlop.linux.rlimits import RLIMIT_NUMBERS
 from orlop.plan.builder import counts, strings_blob, u32_blob, u64_blob
@@ -100,13 +99,13 @@ class ProcessCompiler:
         self._chdir(flags=IGNORE_EACCES)
         if not no_new_privileges:
             _seccomp(inner, self._facts.seccomp)
-        capabilities = self._process.get("capabilities") or _NO_CAPABILITIES
+        sets = self._sets()
         inner.about("process.capabilities.bounding", {EPERM: "the caller lacks CAP_SETPCAP"})
-        inner.add("bounding_set", n0=self._mask(capabilities, "bounding"))
+        inner.add("bounding_set", n0=sets["bounding"])
         self._identity()
         inner.about("process.capabilities", {EPERM: "the caller does not have all of these capabilities itself"})
-        sets = [self._mask(capabilities, name) for name in ("effective", "permitted", "inheritable", "ambient")]
-        inner.add("capabilities", blob=u64_blob(*sets))
+        blob = u64_blob(sets["effective"], sets["permitted"], sets["inheritable"], sets["ambient"])
+        inner.add("capabilities", blob=blob)
         self._chdir(flags=0)  # again as the user: a directory that only it may enter, and the check that it is inside
         self._lookup()
 
@@ -177,16 +176,20 @@ class ProcessCompiler:
         )
         inner.add("lookup_program", s0=name, s1=path)
 
-    def _mask(self, capabilities: dict[str, Any], name: str) -> int:
-        names = capabilities.get(name) or ()
-        mask = mask_of(names)
-        unknown = mask & ~self._facts.capability_mask
-        if unknown:
-            missing = next(one for one in names if mask_of((one,)) & unknown)
-            raise InvalidArgument(
-                f'config.json: process.capabilities.{name}: "{missing}" is not known to this kernel', hint="remove it"
-            )
-        return mask
+    def _sets(self) -> dict[str, int]:
+        """The five sets as masks, without what cannot be granted, which the spec makes a warning (config.md)."""
+        capabilities = self._process.get("capabilities") or _NO_CAPABILITIES
+        sets: dict[str, int] = {}
+        for name in ("bounding", "permitted", "inheritable", "effective", "ambient"):
+            wanted = capabilities.get(name) or ()
+            grantable = self._facts.capability_mask
+            if name == "ambient":
+                grantable &= sets["permitted"] & sets["inheritable"]  # the kernel refuses any other
+            sets[name] = mask_of(wanted) & grantable
+            lost = [one for one in wanted if not mask_of((one,)) & grantable]
+            if lost:
+                self._plan.warnings.append(f"process.capabilities.{name}: cannot be granted: {', '.join(lost)}")
+        return sets
 
 
 def _seccomp(inner: Section, program: SeccompProgram | None) -> None:

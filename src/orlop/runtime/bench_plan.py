@@ -39,7 +39,7 @@ def compile_bundle(bundle: str, name: str = "bench") -> Plan:
     placement = place_cgroup(raw, container_id)
     facts = HostFacts(
         cgroups=placement,
-        capability_mask=capability_mask(),
+        capability_mask=capability_mask(raw),
         seccomp=seccomp_program((raw.get("linux") or {}).get("seccomp"), _STATE_ROOT),
         home=home_directory(raw, bundle),
     )

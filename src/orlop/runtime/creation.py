@@ -43,6 +43,8 @@ def create_container(call: Call, *, is_run: bool, is_detached: bool) -> None:
         plan = _prepare(call, container_id, is_run=is_run, is_detached=is_detached)
     except OrlopError as error:
         raise type(error)(f"{subject}: {error.message}", hint=error.hint) from error
+    for warning in plan.warnings:
+        call.log.write("warning", f"{subject.removeprefix('cannot ')}: config.json: {warning}")
     call.connection.execute(plan)
 
 
@@ -60,7 +62,7 @@ def _prepare(call: Call, container_id: ContainerId, *, is_run: bool, is_detached
     placement = place_cgroup(raw, container_id)
     facts = HostFacts(
         cgroups=placement,
-        capability_mask=capability_mask(),
+        capability_mask=capability_mask(raw),
         seccomp=seccomp_program((raw.get("linux") or {}).get("seccomp"), root.path),
         home=home_directory(raw, bundle),
     )

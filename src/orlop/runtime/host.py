@@ -22,9 +22,17 @@ if TYPE_CHECKING:
 _PASSWD_MAX_BYTES = 1 << 20
 
 
-def capability_mask() -> int:
-    """Every capability that the running kernel knows."""
-    return read_capability_mask()
+def capability_mask(config: dict[str, Any]) -> int:
+    """Every capability that a container of this configuration can be given: our own, or all in a user namespace."""
+    known = read_capability_mask()
+    namespaces = (config.get("linux") or {}).get("namespaces") or ()
+    if any(namespace["type"] == "user" for namespace in namespaces):
+        return known
+    for line in _read_text("/proc/self/status").split("\n"):
+        name, _, value = line.partition(":")
+        if name in ("CapPrm", "CapBnd"):
+            known &= int(value, 16)
+    return known
 
 
 def place_cgroup(config: dict[str, Any], container_id: ContainerId) -> CgroupPlacement:

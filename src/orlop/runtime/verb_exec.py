@@ -65,6 +65,8 @@ def run(call: Call) -> None:
     except OrlopError as error:
         subject = f'cannot exec in container "{container.container_id}"'
         raise type(error)(f"{subject}: {error.message}", hint=error.hint) from error
+    for warning in plan.warnings:
+        call.log.write("warning", f'exec in container "{container.container_id}": {warning}')
     call.connection.execute(plan)
 
 
@@ -80,7 +82,7 @@ def _prepare(call: Call, container: Container) -> Plan:
     _check_terminal(call, process)
     facts = HostFacts(
         cgroups=recorded_cgroup(container.cgroup_paths),
-        capability_mask=capability_mask(),
+        capability_mask=capability_mask(config),
         seccomp=seccomp_program((config.get("linux") or {}).get("seccomp"), call.state_root().path),
         home=home_directory({**config, "process": process}, container.bundle),
     )

@@ -30,6 +30,10 @@ def test_an_empty_source_keeps_the_fields_in_place() -> None:
     assert (mount.source, mount.super_options) == ("", ["rw", "size=1k"])
 
 
+def test_a_line_without_superblock_options() -> None:
+    assert parse_mount("1 0 0:1 / / rw - tmpfs none").super_options == []
+
+
 def test_white_space_in_a_path_is_escaped() -> None:
     mount = parse_mount("1 0 0:1 /a\\040- /b\\040-\\040c rw - fuse.x\\040y a\\011b rw")
     assert (mount.root, mount.mountpoint, mount.source) == ("/a -", "/b - c", "a\tb")

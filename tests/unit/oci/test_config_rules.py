@@ -84,15 +84,6 @@ def test_a_limit_is_given_once_and_its_soft_value_is_not_above_the_hard_one() ->
     )
 
 
-@pytest.mark.parametrize(("lacking", "other"), [("permitted", "inheritable"), ("inheritable", "permitted")])
-def test_threat_f_an_ambient_capability_needs_to_be_permitted_and_inheritable(lacking: str, other: str) -> None:
-    _process(capabilities={"ambient": ["CAP_KILL"], "permitted": ["CAP_KILL"], "inheritable": ["CAP_KILL"]})
-    assert _process_refusal(capabilities={"ambient": ["CAP_KILL"], other: ["CAP_KILL"]}) == (
-        f'process.capabilities.ambient[0]: "CAP_KILL" is not in {lacking}, without which the kernel refuses it; '
-        f"add it to process.capabilities.{lacking}"
-    )
-
-
 # -- resources --------------------------------------------------------------------------------------------------------
 
 
