@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bundle import make_bundle, make_plan
 from machine import Load, description, enter_private_view, load_of_a_second
-from measure import Stopwatch, calm, peak_memory_bytes, storm, usable
+from measure import RunError, Stopwatch, calm, peak_memory_bytes, storm, usable
 from runtimes import EXECUTOR, ORUN, REPOSITORY, Runtime, all_runtimes, found_peers
 from summary import Results, between_markers, report, verdicts
 
@@ -42,7 +42,7 @@ def _options() -> argparse.Namespace:
 def _executor_peak(directory: Path, specification_from: str) -> int | None:
     bundle, plan = directory / "sleeper", directory / "sleeper.plan"
     make_bundle(bundle, specification_from, ["sleep", str(_SLEEP_S)])
-    if not EXECUTOR.exists() or make_plan(bundle, plan, "bench-sleeper") is not None:
+    if not EXECUTOR.exists() or make_plan(bundle, plan, f"bench-sleeper-{os.getpid()}") is not None:
         return None
     return peak_memory_bytes(Runtime("executor", str(EXECUTOR), (str(plan),), ""), _SLEEP_S)
 
@@ -52,7 +52,7 @@ def _measure(options: argparse.Namespace, directory: Path) -> Results:
     specification_from = peers.get("runc", str(ORUN))
     bundle = make_bundle(directory / "bundle", specification_from, ["true"])
     plan: Path | None = directory / "true.plan"
-    failure = make_plan(bundle, directory / "true.plan", "bench")
+    failure = make_plan(bundle, directory / "true.plan", f"bench-{os.getpid()}")
     results = Results(versions={})
     if failure is not None:
         results.notes.append(f"the executor alone is not measured: its plan could not be made: {failure}")
@@ -85,7 +85,11 @@ def main() -> int:
         return 1
     enter_private_view()
     with tempfile.TemporaryDirectory(prefix="orlop-bench-") as directory:
-        results = _measure(options, Path(directory))
+        try:
+            results = _measure(options, Path(directory))
+        except RunError as error:
+            print(f"startup.py: a start failed in the middle: {error}", file=sys.stderr)
+            return 1
     lines = report(results)
     print("\n".join(lines))
     if options.output:

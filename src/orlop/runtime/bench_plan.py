@@ -7,6 +7,7 @@ becomes. The plan is that of a foreground `run` of a container `bench`, and make
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def main(arguments: list[str]) -> int:
     """Write the plan to a file, or show it."""
     parser = argparse.ArgumentParser(prog="bench_plan", description="Compile a bundle's config.json into a plan.")
     parser.add_argument("--bundle", default=".", help="the bundle directory")
-    parser.add_argument("--name", default="bench", help="the container's id")
+    parser.add_argument("--name", default=f"bench-{os.getpid()}", help="the container's id")
     parser.add_argument("--output", help="file for the plan in the executor's form")
     parser.add_argument("--show", action="store_true", help="print the plan's operations")
     options = parser.parse_args(arguments)

@@ -72,6 +72,7 @@ def run(call: Call) -> Answer:
     validate_resources(resources, source="update")
     placement = recorded_cgroup(container.cgroup_paths)
     writes = limit_writes(resources, is_v2=placement.mode == "v2")
+    _check_usage(resources.get("memory") or {}, placement, container.container_id)
     if placement.mode != "v2":
         writes = _widen_first(writes, placement)
     _apply(writes, placement, container.container_id)
@@ -127,6 +128,22 @@ def _number(name: str, text: str) -> int:
     if not (digits.isascii() and digits.isdigit()):
         raise InvalidArgument(f'--{name}: "{text}" is not a number', hint="for example 1048576")
     return int(digits) * unit * (-1 if text.startswith("-") else 1)
+
+
+def _check_usage(memory: dict[str, Any], placement: CgroupPlacement, container_id: str) -> None:
+    """memory.checkBeforeUpdate (config-linux.md): refuse a limit below what is in use, instead of killing for it."""
+    limit = memory.get("limit") or 0
+    if not memory.get("checkBeforeUpdate") or limit <= 0:
+        return
+    file = "memory.current" if placement.mode == "v2" else "memory.usage_in_bytes"
+    with open(f"{placement.by_controller()['memory']}/{file}", encoding="ascii") as usage:
+        used = int(usage.read())
+    if limit < used:
+        raise FailedPrecondition(
+            f'cannot update container "{container_id}": linux.resources.memory.limit: {limit} is less than the {used} bytes'
+            " in use",
+            hint="raise it, or drop checkBeforeUpdate",
+        )
 
 
 def _widen_first(writes: list[LimitWrite], placement: CgroupPlacement) -> list[LimitWrite]:
