@@ -113,7 +113,7 @@ def verdicts(results: Results) -> list[str]:
         if ratio is None:
             lines.append(f"not measured: {claim}")
         else:
-            lines.append(f"{'kept' if ratio <= target.share else 'MISSED'}: {claim}: {ratio:.2f} x")
+            lines.append(f"{'kept' if ratio <= target.share else 'MISSED'}: {claim}: {ratio:.3f} x")
     for claim, found, limit in (
         ("size of orun <= 1 MiB", results.orun_size_bytes, 1 << 20),
         ("peak memory of the executor <= 1.5 MiB", results.executor_peak_bytes, 3 << 19),

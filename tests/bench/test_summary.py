@@ -44,11 +44,11 @@ def test_a_verdict_says_kept_missed_or_not_measured() -> None:
     results.orun_size_bytes = 100 << 10
     results.executor_peak_bytes = 2 << 20
     lines = verdicts(results)
-    assert "MISSED: orun <= 0.8 x runc, storm: 0.81 x" in lines
+    assert "MISSED: orun <= 0.8 x runc, storm: 0.805 x" in lines
     assert "not measured: orun <= 0.9 x crun, calm" in lines
     assert "kept: size of orun <= 1 MiB: 100 KiB" in lines
     assert "MISSED: peak memory of the executor <= 1.5 MiB: 2048 KiB" in lines
-    assert "kept: orun <= 0.8 x runc, storm: 0.80 x" in verdicts(_results(orun=16.0, runc=20.0))
+    assert "kept: orun <= 0.8 x runc, storm: 0.800 x" in verdicts(_results(orun=16.0, runc=20.0))
 
 
 def test_the_table_has_a_row_for_each_measured_runtime_and_mode() -> None:

@@ -140,8 +140,8 @@ def _check_usage(memory: dict[str, Any], placement: CgroupPlacement, container_i
         used = int(usage.read())
     if limit < used:
         raise FailedPrecondition(
-            f'cannot update container "{container_id}": linux.resources.memory.limit: {limit} is less than the {used} bytes'
-            " in use",
+            f'cannot update container "{container_id}": linux.resources.memory.limit: {limit} is less than the'
+            f" {used} bytes in use",
             hint="raise it, or drop checkBeforeUpdate",
         )
 
