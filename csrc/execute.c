@@ -108,10 +108,15 @@ void take_umask(struct executor *x)
     x->umask = umask(0);
 }
 
-void executor_reset(struct executor *x)
+void close_slots(struct executor *x)
 {
     for (int slot = 0; slot < SLOT_MAX; slot++)
         close_fd(&x->slots[slot]);
+}
+
+void executor_reset(struct executor *x)
+{
+    close_slots(x);
     close_fd(&x->init_pidfd);
     close_fd(&x->sync);
     close_fd(&x->terminal);

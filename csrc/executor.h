@@ -79,6 +79,7 @@ void deliver_warning(struct executor *x, const struct failure *failure); /* oute
 void warn_failure(struct executor *x); /* x->failure becomes a warning, from whichever side we are */
 
 /* Slots (execute.c). Every fd of ours is close-on-exec, so those that the caller passes on are untouched. */
+void close_slots(struct executor *x);
 int fill_slot(struct executor *x, int slot, int fd);        /* takes a fresh fd; fails with errno when it is -1 */
 int slot_or_none(const struct executor *x, int slot);       /* the fd, -1 when empty */
 int base_fd(const struct executor *x, int slot);            /* AT_FDCWD for -1 */

@@ -274,6 +274,8 @@ int op_mknod(struct executor *x, const struct operation *op)
     int result = mknodat(parent, name, (mode_t)op->n0, op->n1), error = errno;
     if (result < 0 && error != EEXIST)
         return fail(x, error, "%s", path);
+    if (result == 0 && !op->blob_length)
+        return 0;
     /* A node that was there keeps its owner and mode: it may be a bind mount of the host's. */
     if (own_node(parent, name, op, result == 0 && op->blob_length ? owner : NULL) < 0)
         return fail(x, errno, "%s", path);

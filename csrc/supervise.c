@@ -220,6 +220,7 @@ int op_supervise(struct executor *x, const struct operation *op)
     if (op->n0 & EXPECTS_TERMINAL && x->terminal >= 0)
         start_relay(&relay, x->terminal);
     int result = 0;
+    close_slots(x); /* mounts of the container are among them, which would outlive it as long as we hold them */
     reap_children(x);
     while (result == 0 && !x->init_is_reaped)
         result = wait_once(x, &relay, signals);

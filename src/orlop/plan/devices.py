@@ -58,7 +58,8 @@ def _make_node(plan: Plan, root: int, field: str, path: str, device: dict[str, A
     mode = device.get("fileMode", 0o666) & 0o7777 | kind
     number = 0 if kind == S_IFIFO else makedev(device["major"], device["minor"])
     plan.inner.about(field, _HINTS)
-    owner = u32_blob(device.get("uid", 0), device.get("gid", 0))
+    uid, gid = device.get("uid", 0), device.get("gid", 0)
+    owner = u32_blob(uid, gid) if uid or gid else b""
     plan.inner.add("mknod", at=root, s0=path, n0=mode, n1=number, blob=owner)
 
 

@@ -254,45 +254,41 @@ class MountCompiler:
         the container still sees no cgroup but its own (CVE-2023-25809).
         """
         self.join_cgroup()
-        attributes = options.attr_set & ~MOUNT_ATTR_RDONLY
-        readonly = options.attr_set & MOUNT_ATTR_RDONLY
-        if self._cgroups.mode == "v2":
-            slot = self._open_cgroup(field, self._cgroups.directories[0].path, options.attr_set)
-            self.attach(field, slot, path)
-            self._plan.inner.add("close", fd=slot)
-            return
         inner = self._plan.inner
+        isolation = source_propagation(self._linux) or MS_SLAVE
+        if self._cgroups.mode == "v2":
+            slot = self._open_cgroup(field, self._cgroups.directories[0].path)
+            inner.add("mount_setattr", fd=slot, blob=attributes_blob(options.attr_set, 0, isolation))
+            self.attach(field, slot, path)
+            return
         tmpfs = self._plan.slot()
         inner.about(field)
+        attributes = options.attr_set & ~MOUNT_ATTR_RDONLY
         inner.add("new_mount", fd=tmpfs, s0="tmpfs", s1="tmpfs", blob=b"mode=755\0", n0=attributes)
         trees = []
         for directory in self._cgroups.directories:
             if not directory.hierarchy:
                 continue
             name = directory.hierarchy.removeprefix("name=")
-            trees.append((name, self._open_cgroup(field, directory.path, attributes | readonly)))
-            inner.about(field)
+            trees.append((name, self._open_cgroup(field, directory.path)))
             inner.add("mkdir", at=tmpfs, s0=name, n0=0o755)
             for controller in directory.controllers:
                 if controller != name:
                     inner.add("symlink", at=tmpfs, s0=controller, s1=name)
         self.attach(field, tmpfs, path)
+        inner.about(field)
         for name, slot in trees:
-            inner.about(field)
             inner.add("target", fd=self._target, at=tmpfs, s0=name)
             inner.add("move_mount", fd=slot, at=self._target, s0=f"{path}/{name}")
-            inner.add("close", fd=slot)
-        if readonly:
-            self._later.append((field, tmpfs))
+        # All of them at once; nothing of the container's runs yet.
+        blob = attributes_blob(options.attr_set, 0, isolation)
+        inner.add("mount_setattr", fd=tmpfs, n0=AT_RECURSIVE, blob=blob)
 
-    def _open_cgroup(self, field: str, directory: str, attributes: int) -> int:
+    def _open_cgroup(self, field: str, directory: str) -> int:
         """The container's directory in one hierarchy as a detached mount. Requires: the child joined the cgroup."""
         slot = self._plan.slot()
-        inner = self._plan.inner
-        inner.about(field)
-        inner.add("open_tree", fd=slot, s0=directory, n0=OPEN_TREE_CLONE)
-        isolation = source_propagation(self._linux) or MS_SLAVE
-        inner.add("mount_setattr", fd=slot, blob=attributes_blob(attributes, 0, isolation))
+        self._plan.inner.about(field)
+        self._plan.inner.add("open_tree", fd=slot, s0=directory, n0=OPEN_TREE_CLONE)
         return slot
 
 

@@ -69,7 +69,7 @@ def _rows() -> list[Operation]:
         row("pivot_root", "pivot_root", {"at": "root", "n0": "no_pivot"}, "Make the mount in `at` the root, and drop the old root; n0=1: MS_MOVE and chroot instead."),
         row("mask", "move_mount", {"at": "root", "s0": "path", "fd": "null", "n0": "tmpfs"}, "Hide a path: a file under the null device of slot fd, a directory under one read-only tmpfs (kept in slot n0); ENOENT is success."),
         row("readonly", "mount_setattr", {"at": "root", "s0": "path"}, "Make a path read-only by a read-only bind mount of itself, flags kept; ENOENT is success."),
-        row("mknod", "mknodat", {"at": "root", "s0": "path", "n0": "mode", "n1": "device", "blob": "owner"}, "Make a device node, parents too; an existing node must be the same device; blob: uid, gid as two u32."),
+        row("mknod", "mknodat", {"at": "root", "s0": "path", "n0": "mode", "n1": "device", "blob": "owner"}, "Make a device node, parents too; an existing node must be the same device; blob: uid, gid as two u32; none: it stays ours."),
         row("symlink", "symlinkat", {"at": "root", "s0": "link", "s1": "points_to"}, "Make a symbolic link unless the name exists."),
         row("copy_tree", "copy", {"fd": "from", "at": "to"}, "Copy the content of one directory slot into another (tmpcopyup): files, directories, links, owners, modes, xattrs, times."),
         row("verify_filesystem", "fstatfs", {"fd": "slot", "n0": "magic", "n1": "negate"}, "Fail with EINVAL unless the slot is on a file system of this magic (n1=1: if it is)."),
