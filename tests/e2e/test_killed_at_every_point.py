@@ -144,6 +144,15 @@ def test_delete_killed_in_a_poststop_hook(
     _still_manageable(container)
 
 
+@orun_only("the files are ours")
+@pytest.mark.parametrize("name", [".config.json", ".state.json", ".state.json.4242"])
+def test_a_state_directory_that_was_being_filled_can_be_deleted(container: Container, name: str) -> None:
+    """SIGKILL between two steps of create leaves a file under its temporary name, and no state yet."""
+    container.state_directory.mkdir(parents=True)
+    (container.state_directory / name).write_text("")
+    _still_manageable(container)
+
+
 def test_a_foreground_run_that_is_killed_leaves_a_container_that_can_be_deleted(container: Container) -> None:
     call = container.begin_run("sh", "-c", "echo ready; exec sleep 10000")
     wait_until(lambda: "ready" in call.out(), "the program")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _SECTION_NAMES = ("outer", "inner", "cleanup")
 _FIELD_WIDTH = 38
+_SHOWN_MAX = 64
 
 # Operations that still need privilege, or the host's paths.
 _PRIVILEGED = frozenset(("new_mount", "move_mount", "mount_setattr", "pivot_root", "mask", "readonly", "mknod",
@@ -103,10 +104,10 @@ def _unfilled_slots(plan: Plan) -> list[str]:
 
 
 def _blob_text(blob: bytes) -> str:
-    text = blob.decode("utf-8", "replace")
-    if len(blob) <= 64 and all(character.isprintable() or character == "\0" for character in text):
-        return repr(text.rstrip("\0").replace("\0", ","))
-    return f"<{len(blob)} bytes>"
+    text = blob.decode("utf-8", "backslashreplace").replace("\0", ",").rstrip(",")
+    if len(blob) > _SHOWN_MAX or not text.isprintable() or "\\x" in text:
+        return f"<{len(blob)} bytes>"
+    return repr(text)
 
 
 def _printable(text: str) -> str:

@@ -1,0 +1,98 @@
+"""The encoder's bytes, slots, and finding a step again."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from orlop.errors import InvalidArgument
+from orlop.plan.builder import MAGIC, Plan, counts, strings_blob, u32_blob, u64_blob
+from orlop.plan.operations import CODE, ENCODING, OPERATION_SIZE, SLOT_MAX
+
+_HEADER = struct.Struct("<IIIIIII")
+
+
+def _decode(data: bytes) -> tuple[list[int], list[tuple[int, ...]], bytes]:
+    header = list(_HEADER.unpack_from(data))
+    count = sum(header[4:])
+    operations = [struct.unpack_from(ENCODING, data, _HEADER.size + index * OPERATION_SIZE) for index in range(count)]
+    return header, operations, data[_HEADER.size + count * OPERATION_SIZE :]
+
+
+def _text(area: bytes, offset: int) -> str:
+    return area[offset : area.index(b"\0", offset)].decode()
+
+
+def test_an_encoded_plan_decodes_to_its_steps() -> None:
+    plan = Plan("x")
+    plan.outer.add("mkdir", s0="/a", n0=0o755, flags=1)
+    plan.until_cgroup.add("write", s0="/a/b", blob=b"data")
+    plan.after_clone.add("release", n0=3)
+    plan.inner.add("symlink", at=4, s0="/l", s1="/a")
+    plan.cleanup.add("rmdir", s0="/a")
+    header, operations, area = _decode(plan.encode())
+    assert header == [MAGIC, 1, 0, len(area), 3, 1, 1]
+    assert [row[0] for row in operations] == [CODE[n] for n in ("mkdir", "write", "release", "symlink", "rmdir")]
+    assert operations[0][1] == 1
+    assert operations[0][8] == 0o755
+    assert _text(area, operations[0][4]) == "/a"
+    assert area[operations[1][6] : operations[1][6] + operations[1][7]] == b"data"
+    assert operations[3][2:4] == (-1, 4)
+    assert _text(area, operations[3][5]) == "/a"
+    assert area[0] == 0
+
+
+def test_equal_strings_are_stored_once() -> None:
+    plan = Plan("x")
+    for _ in range(5):
+        plan.outer.add("unlink", s0="/the/same")
+    assert plan.encode().count(b"/the/same") == 1
+
+
+def test_no_string_is_offset_zero() -> None:
+    plan = Plan("x")
+    plan.outer.add("setsid")
+    assert _decode(plan.encode())[1][0][4:7] == (0, 0, 0)
+
+
+def test_keep_executor_is_a_flag_of_the_header() -> None:
+    plan = Plan("x")
+    plan.keep_executor = True
+    assert _decode(plan.encode())[0][2] == 2
+
+
+def test_a_step_is_found_by_section_and_index() -> None:
+    plan = Plan("x")
+    plan.outer.about("first")
+    plan.outer.add("setsid")
+    plan.after_clone.about("second")
+    plan.after_clone.add("setsid")
+    plan.inner.about("third")
+    plan.inner.add("setsid")
+    found = [plan.step(section, index) for section, index in ((0, 0), (0, 1), (1, 0))]
+    assert [step.field if step else None for step in found] == ["first", "second", "third"]
+    assert plan.step(1, 1) is None
+    assert plan.step(9, 0) is None
+
+
+def test_slots_run_out_with_an_error_that_names_the_field() -> None:
+    plan = Plan("x")
+    plan.outer.about("mounts[300]")
+    assert [plan.slot() for _ in range(SLOT_MAX)] == list(range(SLOT_MAX))
+    with pytest.raises(InvalidArgument, match=r"mounts\[300\]: .* more than 256 open files"):
+        plan.slot()
+
+
+def test_blobs() -> None:
+    assert strings_blob(["a", "b"], ["C=d"]) == b"a\0b\0C=d\0"
+    assert strings_blob([], []) == b""
+    assert counts(["a", "b"], ["c"]) == 2 | 1 << 32
+    assert u32_blob(1, 2) == b"\1\0\0\0\2\0\0\0"
+    assert u64_blob(1) == b"\1" + bytes(7)
+
+
+def test_bytes_that_are_no_text_survive() -> None:
+    plan = Plan("x")
+    plan.outer.add("unlink", s0=b"/\xff".decode("utf-8", "surrogateescape"))
+    assert b"/\xff\0" in plan.encode()
