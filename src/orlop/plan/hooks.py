@@ -37,7 +37,7 @@ def run_hooks(section: Section, hooks: dict[str, Any], kind: str, state: str, *,
     for index, hook in enumerate(hooks.get(kind) or ()):
         path = hook["path"]
         section.about(
-            f"hooks.{kind}[{index}] ({path})",
+            f"hooks.{kind}[{index}]",
             {
                 ENOENT: "the hook does not exist",
                 EACCES: "the hook is not executable",

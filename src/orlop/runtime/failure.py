@@ -5,7 +5,7 @@ from __future__ import annotations
 from orlop.errors import KernelError, OrlopError
 from orlop.linux.errno_text import errno_advice, errno_name_and_text
 from orlop.plan.operation_table import BY_NAME, OPERATIONS
-from orlop.plan.operations import INNER
+from orlop.plan.operations import CODE, INNER
 from orlop.runtime.protocol import WHERE_STARTER
 
 TYPE_CHECKING = False
@@ -44,6 +44,11 @@ def explain(plan: Plan, report: Report) -> OrlopError:
     elif report.status:
         hint = _status_advice(operation, report)
     return KernelError(": ".join(parts), hint=hint)
+
+
+def is_hook(report: Report) -> bool:
+    """Whether a report is about a hook."""
+    return report.code == CODE["hook"]
 
 
 def warning_text(plan: Plan, report: Report) -> str:

@@ -41,7 +41,8 @@ class Report:
     __slots__ = ("code", "detail", "errno", "index", "section", "status", "where")
 
     def __init__(self, payload: bytes) -> None:
-        self.section, self.index, self.code, self.errno, self.status, self.where = _REPORT.unpack_from(payload)
+        numbers: tuple[int, ...] = _REPORT.unpack_from(payload)
+        self.section, self.index, self.code, self.errno, self.status, self.where = numbers
         self.detail = payload[_REPORT.size :].split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
 
 

@@ -22,6 +22,7 @@ from orlop.oci.container_id import ContainerId, parse_container_id
 from orlop.oci.json_codec import decode, encode
 from orlop.plan.create import START_SOCKET, STATE_FILE
 from orlop.plan.operations import TEMPLATE_PID, TEMPLATE_START_TIME
+from orlop.plan.teardown import STATE_FILES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,13 +83,13 @@ class Container:
         return "paused" if is_frozen(self.cgroup_paths) else "running"
 
     def config(self) -> dict[str, Any]:
-        """The configuration as it was at `create`; empty when `create` was killed before it wrote it."""
+        """The configuration as it was at `create`; empty when it is not there or not whole."""
         try:
             with open(f"{self.directory}/{CONFIG_FILE}", "rb") as file:
                 data: dict[str, Any] = decode(file.read(), CONFIG_FILE)
                 return data
-        except FileNotFoundError:
-            return {}
+        except (FileNotFoundError, InvalidArgument):
+            return {}  # `create` was killed before it was whole, or the machine lost its power
 
     def _is_locked(self) -> bool:
         try:
@@ -171,7 +172,7 @@ class StateRoot:
         try:
             with open(f"{directory}/{STATE_FILE}", "rb") as file:
                 record = decode(file.read(), f"{directory}/{STATE_FILE}")
-        except FileNotFoundError:
+        except (FileNotFoundError, InvalidArgument):
             # mkdir was done, state.json not yet written: the creator is at it, or was killed there.
             if not _is_directory(directory):
                 return None
@@ -248,6 +249,13 @@ def _is_directory(path: str) -> bool:
         return posix.stat(path).st_mode & _S_IFMT == _S_IFDIR
     except OSError:
         return False
+
+
+def remove_unfinished_files(container: Container) -> None:
+    """Remove what a writer left that was killed before its rename. Requires: the lock."""
+    for name in posix.listdir(container.directory):
+        if name not in STATE_FILES:
+            posix.unlink(f"{container.directory}/{name}")
 
 
 def lock_for_delete(container: Container) -> int | None:

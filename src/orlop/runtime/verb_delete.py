@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from orlop.errors import FailedPrecondition, NotFound
+from orlop.errors import FailedPrecondition, KernelError, NotFound
 from orlop.plan.start import compile_destroy
 from orlop.runtime.call import Answer
 from orlop.runtime.cgroup_processes import remove_tree
 from orlop.runtime.command_line import BOOL, Flag, Verb
-from orlop.runtime.state_directory import lock_for_delete
+from orlop.runtime.state_directory import lock_for_delete, remove_unfinished_files
 from orlop.runtime.termination import kill_init
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ VERB = Verb(
 )
 
 
-def run(call: Call) -> Answer | None:
+def run(call: Call) -> Answer:
     """Delete it. Afterwards nothing of it is left.
 
     Raises:
@@ -61,8 +61,22 @@ def run(call: Call) -> Answer | None:
     )
     for path in paths.values():
         remove_tree(path)  # cgroups that the container made below its own
+    remove_unfinished_files(container)
+    plan.keep_executor = True  # to be told whether anything stayed
     call.connection.execute(plan)
-    return None
+    _check_is_gone(call)
+    return Answer()
+
+
+def _check_is_gone(call: Call) -> None:
+    """A delete that left something is an error: the container can be deleted again once the reason is gone."""
+    if not call.connection.warnings:
+        return
+    from orlop.runtime.failure import is_hook, warning_text
+
+    reasons = [warning_text(plan, report) for plan, report in call.connection.warnings if not is_hook(report)]
+    if reasons:
+        raise KernelError(reasons[0], hint="delete it again when the reason is gone")
 
 
 def _thaw(cgroup_paths: dict[str, str]) -> None:

@@ -34,7 +34,7 @@ def test_hooks_run_in_their_order_with_their_own_arguments() -> None:
     assert (first.s0, first.s1, first.n1) == ("/a", "state", 3000)
     assert (first.blob, first.n0) == (strings_blob(["a", "x"], ["E=1"]), counts(["a", "x"], ["E=1"]))
     assert (second.blob, second.n1) == (b"/b\0", 0)
-    assert [first.field, second.field] == ["hooks.poststop[0] (/a)", "hooks.poststop[1] (/b)"]
+    assert [first.field, second.field] == ["hooks.poststop[0]", "hooks.poststop[1]"]
     assert first.flags == 0
 
 

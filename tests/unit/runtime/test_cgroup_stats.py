@@ -1,0 +1,70 @@
+"""Resource use, from files that stand for cgroup files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orlop.runtime.cgroup_stats import oom_kills, read_stats
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _write(directory: Path, **files: str) -> str:
+    directory.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (directory / name.replace("__", ".")).write_text(text, encoding="ascii")
+    return str(directory)
+
+
+def test_v1(tmp_path: Path) -> None:
+    cpu = _write(
+        tmp_path / "cpu",
+        cpuacct__usage="12\n",
+        cpuacct__usage_percpu="5 7\n",
+        cpuacct__stat="user 3\nsystem 4\n",
+        cpu__stat="nr_periods 1\nnr_throttled 2\nthrottled_time 3\n",
+    )
+    memory = _write(
+        tmp_path / "memory",
+        memory__usage_in_bytes="10",
+        memory__limit_in_bytes="20",
+        memory__max_usage_in_bytes="15",
+        memory__failcnt="1",
+        memory__stat="cache 4\nrss 5\n",
+        memory__oom_control="oom_kill_disable 0\nunder_oom 0\noom_kill 6\n",
+    )
+    pids = _write(tmp_path / "pids", pids__current="3", pids__max="max\n")
+    paths = {"cpu,cpuacct": cpu, "memory": memory, "pids": pids}
+    stats = read_stats(paths)
+    assert stats["cpu"]["usage"] == {"total": 12, "percpu": [5, 7], "kernel": 40_000_000, "user": 30_000_000}
+    assert stats["cpu"]["throttling"] == {"periods": 1, "throttledPeriods": 2, "throttledTime": 3}
+    assert stats["memory"]["usage"] == {"limit": 20, "usage": 10, "max": 15, "failcnt": 1}
+    assert (stats["memory"]["cache"], stats["memory"]["raw"]["rss"]) == (4, 5)
+    assert stats["pids"] == {"current": 3}
+    assert oom_kills(paths) == 6
+
+
+def test_v2(tmp_path: Path) -> None:
+    unified = _write(
+        tmp_path / "u",
+        cpu__stat="usage_usec 5\nuser_usec 3\nsystem_usec 2\nnr_throttled 1\nthrottled_usec 4\n",
+        memory__stat="file 9\n",
+        memory__current="7",
+        memory__max="max\n",
+        memory__events="low 0\nmax 2\noom_kill 3\n",
+        pids__current="1",
+        pids__max="5",
+    )
+    stats = read_stats({"": unified})
+    assert stats["cpu"]["usage"] == {"total": 5000, "kernel": 2000, "user": 3000}
+    assert stats["cpu"]["throttling"]["throttledTime"] == 4000
+    assert stats["memory"]["usage"] == {"limit": 2**64 - 1, "usage": 7, "max": 0, "failcnt": 2}
+    assert stats["pids"] == {"current": 1, "limit": 5}
+    assert oom_kills({"": unified}) == 3
+
+
+def test_a_controller_that_is_not_there_gives_zeros(tmp_path: Path) -> None:
+    stats = read_stats({"pids": str(tmp_path)})
+    assert stats["cpu"]["usage"]["total"] == 0
+    assert stats["memory"]["usage"]["limit"] == 0

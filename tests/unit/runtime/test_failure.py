@@ -1,0 +1,110 @@
+"""Reports of the executor in the user's words."""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+import pytest
+
+from orlop.plan.builder import Plan
+from orlop.plan.operations import CODE
+from orlop.runtime.failure import explain, warning_text
+from orlop.runtime.protocol import Report
+
+
+def _report(
+    operation: str, number: int, *, status: int = 0, where: int = 0, detail: str = "", section: int = 1
+) -> Report:
+    return Report(struct.pack("<IIIIII", section, 0, CODE[operation], number, status, where) + detail.encode() + b"\0")
+
+
+def _plan(operation: str, field: str, **arguments: object) -> Plan:
+    plan = Plan('cannot run container "web"')
+    plan.inner.about(field, {errno.EXDEV: "the field's own advice"})
+    plan.inner.add(operation, **arguments)  # type: ignore[arg-type]  # what each case gives
+    return plan
+
+
+_CALLS = [
+    (
+        _plan("open_tree", "the.field", s0="/srv"),
+        _report("open_tree", errno.EXDEV),
+        'open_tree "/srv": EXDEV (Invalid cross-device link); the field\'s own advice',
+    ),
+    (
+        _plan("write", "the.field", s0="/f", blob=b"5\n"),
+        _report("write", errno.EBUSY),
+        'write "/f": "5": EBUSY (Device or resource busy); somebody else uses it',
+    ),
+    (
+        _plan("new_mount", "the.field", s0="tmpfs", blob=b"size=z\0a\0"),
+        _report("new_mount", errno.ENODEV, detail="bad"),
+        'fsmount "tmpfs" with "size=z,a" (bad): ENODEV (No such device); the kernel has no such file system or device',
+    ),
+    (
+        _plan("unshare", "the.field", n0=0x20000),
+        _report("unshare", errno.ENOSPC),
+        "unshare CLONE_NEWNS: ENOSPC (No space left on device); a limit of the host: see sysctl user.max_*_namespaces",
+    ),
+    (
+        _plan("symlink", "the.field", s0="/l", s1="/t"),
+        _report("symlink", errno.EROFS),
+        'symlinkat "/l" -> "/t": EROFS (Read-only file system); the file system is read-only',
+    ),
+    (
+        _plan("propagation", "the.field", s0="/", n0=1 << 19),
+        _report("propagation", errno.EPERM),
+        'mount "/" MS_SLAVE: EPERM (Operation not permitted); the caller lacks a capability for it',
+    ),
+    (
+        _plan("lookup_program", "the.field", s0="x"),
+        _report("lookup_program", errno.ENOENT, detail="not in $PATH"),
+        "not in $PATH: ENOENT (No such file or directory); see which part of the path is missing",
+    ),
+    (
+        _plan("mkdir", "the.field", s0="/d"),
+        _report("mkdir", errno.EACCES, detail="/d"),
+        'mkdirat "/d": EACCES (Permission denied); see the permissions of the caller',
+    ),
+]
+
+
+@pytest.mark.parametrize(("plan", "report", "told"), _CALLS)
+def test_a_failed_call(plan: Plan, report: Report, told: str) -> None:
+    assert str(explain(plan, report)) == f'cannot run container "web": config.json: the.field: {told}'
+
+
+def test_a_hook_that_failed_is_named_with_its_status() -> None:
+    error = explain(
+        _plan("hook", "hooks.prestart[0]", s0="/h"), _report("hook", 0, status=256, detail="exited with status 1")
+    )
+    assert error.message.endswith("hooks.prestart[0]: /h exited with status 1")
+    assert error.hint == "see what the hook printed; correct or remove it"
+
+
+def test_an_init_that_was_killed_is_told_with_advice() -> None:
+    error = explain(
+        _plan("target", "mounts[0] (/a)"), _report("target", 0, status=9, detail="init was killed by signal 9")
+    )
+    assert "mounts[0] (/a): init was killed by signal 9" in error.message
+    assert "memory limit" in error.hint
+
+
+def test_a_failure_after_start_is_of_a_plan_that_is_gone() -> None:
+    report = _report("execve", errno.ENOENT, where=2, detail="/bin/x")
+    message = explain(Plan('cannot start container "web"'), report).message
+    assert message == (
+        'cannot start container "web": config.json: process.args[0]: execve (/bin/x): ENOENT (No such file or directory)'
+    )
+
+
+def test_flags_and_own_places_are_not_fields_of_config_json() -> None:
+    error = explain(_plan("connect", "--console-socket /s", s0="/s"), _report("connect", errno.ECONNREFUSED))
+    assert 'web": --console-socket /s: connect' in error.message
+
+
+def test_a_warning_has_no_advice() -> None:
+    assert warning_text(_plan("rmdir", "f", s0="/d"), _report("rmdir", errno.EBUSY)).endswith(
+        "EBUSY (Device or resource busy)"
+    )
