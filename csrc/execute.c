@@ -80,6 +80,7 @@ static operation_function *const table[OPERATION_CODE_MAX + 1] = {
     [OP_DEVICE_FILTER] = op_device_filter,
     [OP_CONNECT] = op_connect,
     [OP_SIGMASK] = op_sigmask,
+    [OP_RESET_AFFINITY] = op_reset_affinity,
     [OP_LOOPBACK] = op_loopback,
     [OP_KILL] = op_kill,
     [OP_WAIT_EXIT] = op_wait_exit,

@@ -100,9 +100,10 @@ enum operation_code {
     OP_KILL = 102,
     OP_WAIT_EXIT = 103,
     OP_SIGMASK = 100,
+    OP_RESET_AFFINITY = 104,
 };
 
-#define OPERATION_CODE_MAX 103
+#define OPERATION_CODE_MAX 104
 
 /* X(code, name, call) for each operation: its name in messages, and the system call that a failure names. */
 #define OPERATION_TABLE(X) \
@@ -176,6 +177,7 @@ enum operation_code {
     X(102, "kill", "pidfd_send_signal") \
     X(103, "wait_exit", "poll") \
     X(100, "sigmask", "sigprocmask") \
+    X(104, "reset_affinity", "sched_setaffinity") \
     /* end */
 
 #endif

@@ -49,6 +49,19 @@ static void return_to_own_pid_namespace(struct executor *x)
         x->joined_pid_namespace = false;
 }
 
+/* A new child waits on its parent's CPU until the parent sleeps or the scheduler balances, which small virtual machines
+ * never do. Both have work to do at once, so it starts elsewhere; reset_affinity gives it all CPUs back. */
+static void move_away(pid_t pid)
+{
+    cpu_set_t others;
+    int here = sched_getcpu();
+    if (here < 0 || sched_getaffinity(0, sizeof others, &others) < 0)
+        return;
+    CPU_CLR(here, &others);
+    if (CPU_COUNT(&others) > 0)
+        sched_setaffinity(pid, sizeof others, &others);
+}
+
 int op_clone(struct executor *x, const struct operation *op)
 {
     int inner = -1, pidfd = -1, cgroup = slot_or_none(x, op->fd);
@@ -80,6 +93,7 @@ int op_clone(struct executor *x, const struct operation *op)
         close_fd(&x->sync);
         return fail(x, error, "flags 0x%llx", (unsigned long long)op->n0);
     }
+    move_away(pid);
     x->init_pid = pid;
     x->init_pidfd = pidfd;
     return 0;

@@ -1,5 +1,6 @@
 /* Owns what a process is made of before execve: names, limits, identity, capabilities, filters, and the execve itself. */
 #include <errno.h>
+#include <sched.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
@@ -236,6 +237,14 @@ int op_sigmask(struct executor *x, const struct operation *op)
     sigset_t none;
     sigemptyset(&none);
     return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? fail(x, errno, NULL) : 0;
+}
+
+int op_reset_affinity(struct executor *x, const struct operation *op)
+{
+    (void)op;
+    cpu_set_t every;
+    memset(&every, 0xff, sizeof every);
+    return sched_setaffinity(0, sizeof every, &every) < 0 ? fail(x, errno, NULL) : 0;
 }
 
 /* argv and env of a blob (decoded: counts and terminators fit) as one array: argv, NULL, env, NULL. Caller frees. */

@@ -113,4 +113,5 @@ CODE = {
     "kill": 102,
     "wait_exit": 103,
     "sigmask": 100,
+    "reset_affinity": 104,
 }

@@ -53,6 +53,8 @@ class ProcessCompiler:
         inner = self._plan.inner
         inner.about("process")
         inner.add("sigmask")
+        # As runc does: kernels from 6.2 on remember an affinity that was set before the move into a cpuset.
+        inner.add("reset_affinity")
         inner.add("setsid")
         if keyring:
             inner.add("keyring", s0=keyring)

@@ -1,0 +1,221 @@
+"""What `create` and `run` check before the executor hears of anything, and what they leave."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orlop.errors import InvalidArgument, NotFound
+from orlop.plan.cgroups import CgroupDirectory, CgroupPlacement
+from orlop.runtime import creation
+from orlop.runtime.creation import read_config
+
+from .fake_executor import FAIL, report
+from .samples import make_sample, sample_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .conftest import Orun
+
+_CREATE = 'orun: cannot create container "web": '
+_RUN = 'orun: cannot run container "web": '
+_BIG = 16 << 20
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Write tmp_path's config.json, with the keys of `process` and of the whole changed, on a host with cgroup v2."""
+    cgroup = f"{tmp_path}/cgroup/web"
+    placement = CgroupPlacement("v2", [CgroupDirectory("", ("memory", "pids"), cgroup, [cgroup])])
+    monkeypatch.setattr(creation, "place_cgroup", lambda _config, _id: placement)
+
+    def write(process: dict[str, Any] | None = None, **keys: Any) -> None:
+        config = {**sample_config(), **keys}
+        config["process"] |= process or {}
+        (tmp_path / "config.json").write_text(json.dumps(config), encoding="ascii")
+
+    return write
+
+
+def test_a_configuration_is_read_whole(tmp_path: Path) -> None:
+    data = b"x" * 300_000
+    (tmp_path / "config.json").write_bytes(data)
+    assert read_config(str(tmp_path)) == data
+
+
+def test_a_configuration_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(NotFound) as caught:
+        read_config(str(tmp_path))
+    assert str(caught.value) == (f"{tmp_path}/config.json does not exist; make one with `orun spec`, or give --bundle")
+
+
+def test_a_bundle_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NotFound) as caught:
+        read_config(f"{tmp_path}/file")
+    assert str(caught.value) == f"{tmp_path}/file is not a directory; give the bundle's directory with --bundle"
+
+
+def test_a_configuration_that_is_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "config.json").mkdir()
+    with pytest.raises(InvalidArgument) as caught:
+        read_config(str(tmp_path))
+    assert str(caught.value) == f"{tmp_path}/config.json is a directory; it must be a file"
+
+
+def test_a_configuration_of_more_than_16_mib(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.touch()
+    os.truncate(path, _BIG)
+    assert len(read_config(str(tmp_path))) == _BIG
+    os.truncate(path, _BIG + 1)
+    with pytest.raises(InvalidArgument) as caught:
+        read_config(str(tmp_path))
+    assert str(caught.value) == "config.json: 16777217 bytes are more than 16 MiB; make it smaller"
+
+
+def test_no_fd_stays_open(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    (tmp_path / "config.json").mkdir()
+    with pytest.raises(InvalidArgument):
+        read_config(str(tmp_path))
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_bundle_that_does_not_exist_is_named(orun: Orun, tmp_path: Path) -> None:
+    outcome = orun("create", "-b", "none", "web")
+    assert outcome.err == f"{_CREATE}--bundle: {tmp_path}/none does not exist; give the bundle's directory\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "terminal", "message"),
+    [
+        (
+            ["create"],
+            True,
+            f"{_CREATE}config.json: process.terminal: a container in the background needs somebody to take its"
+            " terminal; give --console-socket, or set process.terminal to false\n",
+        ),
+        (
+            ["run", "-d"],
+            True,
+            f"{_RUN}config.json: process.terminal: a container in the background needs somebody to take its"
+            " terminal; give --console-socket, or set process.terminal to false\n",
+        ),
+        (
+            ["create", "--console-socket", "/s"],
+            False,
+            f"{_CREATE}--console-socket: there is no terminal to send; set process.terminal to true, and detach\n",
+        ),
+        (
+            ["run", "--console-socket", "/s"],
+            False,
+            f"{_RUN}--console-socket: there is no terminal to send; set process.terminal to true, and detach\n",
+        ),
+        (
+            ["run", "--console-socket", "/s"],
+            True,
+            f"{_RUN}--console-socket: a foreground container uses the caller's terminal; add --detach, or drop it\n",
+        ),
+        (["create", "--console-socket", "/s"], True, ""),
+        (["run", "-d", "--console-socket", "/s"], True, ""),
+        (["run"], True, ""),
+        (["create"], False, ""),
+    ],
+)
+def test_a_terminal_and_its_socket_go_together(
+    orun: Orun, bundle: Callable[..., None], words: list[str], terminal: bool, message: str
+) -> None:
+    bundle({"terminal": terminal})
+    outcome = orun(*words, "web")
+    assert outcome.err == message
+    assert len(outcome.plans) == (0 if message else 1)
+
+
+def test_a_taken_id_is_told_before_anything_else(orun: Orun, root: Path) -> None:
+    make_sample(root)
+    outcome = orun("create", "-b", "none", "web")
+    assert outcome.err == 'orun: container "web" exists already; choose another id, or delete it first\n'
+
+
+def test_a_refused_configuration_leaves_nothing(orun: Orun, bundle: Callable[..., None], root: Path) -> None:
+    bundle({"cwd": "relative"})
+    outcome = orun("create", "web")
+    assert outcome.code == 1
+    assert outcome.err.startswith(f'{_CREATE}config.json: process.cwd: "relative" is not an absolute path')
+    assert not root.exists()
+
+
+def test_a_configuration_that_cannot_be_compiled_leaves_nothing(
+    orun: Orun, bundle: Callable[..., None], root: Path
+) -> None:
+    resources = {"hugepageLimits": [], "cpu": {"shares": 10}}  # the host of `bundle` has no cpu controller
+    bundle(linux={**sample_config()["linux"], "resources": resources})
+    outcome = orun("create", "web")
+    assert (outcome.code, outcome.plans) == (1, [])
+    assert "this host has no cpu cgroup controller" in outcome.err
+    assert not (root / "web").exists()
+
+
+def test_the_state_directory_is_complete_before_the_executor_is_asked(
+    orun: Orun, bundle: Callable[..., None], root: Path, tmp_path: Path
+) -> None:
+    bundle()
+    outcome = orun("create", "web")
+    assert (outcome.code, outcome.err, outcome.is_answered) == (None, "", True)
+    assert (root / "web" / "config.json").read_bytes() == (tmp_path / "config.json").read_bytes()
+    state = json.loads((root / "web" / "state.json").read_text("ascii"))
+    assert (state["pid"], state["startTime"], state["bundle"]) == (0, 0, str(tmp_path))
+    assert state["rootfs"] == f"{tmp_path}/rootfs"
+    assert state["cgroups"] == {"": f"{tmp_path}/cgroup/web"}
+    (plan,) = outcome.plans
+    (written,) = (step for step in plan.names() if step == "write_atomic")
+    assert written
+
+
+def test_what_the_executor_undoes_is_explained(orun: Orun, bundle: Callable[..., None]) -> None:
+    bundle()
+    outcome = orun("create", "web", answers=(report(FAIL, "hook", section=0, index=9999, status=256, detail="why"),))
+    assert outcome.code == 1
+    assert outcome.err.startswith(_CREATE)
+    assert "why" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "listen", "count"), [([], None, 0), (["--preserve-fds", "2"], None, 2), ([], "3", 3)]
+)
+def test_fds_after_stdio_are_preserved_by_number(
+    orun: Orun, bundle: Callable[..., None], words: list[str], listen: str | None, count: int
+) -> None:
+    bundle()
+    environment = {"LISTEN_FDS": listen} if listen else {}
+    (plan,) = orun("run", *words, "web", environment=environment).plans
+    (step,) = (step for step in plan.inner if step.name == "close_range")
+    assert step.n0 == 3 + count
+
+
+@pytest.mark.parametrize("listen", ["-1", "x", "", "٣"])
+def test_a_listen_fds_that_is_no_number_counts_nothing(orun: Orun, bundle: Callable[..., None], listen: str) -> None:
+    bundle()
+    (plan,) = orun("run", "web", environment={"LISTEN_FDS": listen}).plans
+    (step,) = (step for step in plan.inner if step.name == "close_range")
+    assert step.n0 == 3
+
+
+def test_a_negative_number_of_fds_is_refused(orun: Orun, bundle: Callable[..., None]) -> None:
+    bundle()
+    outcome = orun("create", "--preserve-fds", "-1", "web")
+    assert outcome.err == f"{_CREATE}--preserve-fds: -1 is negative; give a number of file descriptors\n"
+
+
+def test_a_relative_path_of_a_flag_starts_at_the_caller(
+    orun: Orun, bundle: Callable[..., None], tmp_path: Path
+) -> None:
+    bundle()
+    (plan,) = orun("create", "--pid-file", "pid", "web").plans
+    assert any(step.s0 == f"{tmp_path}/pid" for step in (*plan.outer, *plan.inner))
