@@ -46,7 +46,8 @@ def test_every_kind_in_every_spelling() -> None:
 def test_what_is_not_given_is_zero() -> None:
     options, _ = parse_flags(_FLAGS, [], "orun")
     assert (options.flag("detach"), options.text("bundle"), options.number("count")) == (False, "", 0)
-    assert options.texts("env") == options.numbers("gid") == []
+    assert options.texts("env") == []
+    assert options.numbers("gid") == []
 
 
 def test_two_dashes_end_the_flags() -> None:
