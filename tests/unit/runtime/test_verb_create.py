@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orlop.plan.cgroups import CgroupDirectory, CgroupPlacement
+from orlop.runtime import creation
+
+from .samples import sample_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .conftest import Orun
+
 from orlop.runtime.verb_create import CREATE_FLAGS, VERB
 
 
@@ -17,3 +32,43 @@ def test_it_takes_one_id_and_runcs_flags() -> None:
         "no-new-keyring",
         "preserve-fds",
     }
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bundle in tmp_path, on a host with cgroup v2."""
+    cgroup = f"{tmp_path}/cgroup/web"
+    placement = CgroupPlacement("v2", [CgroupDirectory("", ("memory", "pids"), cgroup, [cgroup])])
+    monkeypatch.setattr(creation, "place_cgroup", lambda _config, _id: placement)
+    (tmp_path / "config.json").write_text(json.dumps(sample_config()), encoding="ascii")
+
+
+@pytest.mark.usefixtures("bundle")
+def test_init_waits_for_start(orun: Orun) -> None:
+    (plan,) = orun("create", "web").plans
+    assert "await_start" in plan.names()
+    assert "supervise" not in plan.names()
+
+
+@pytest.mark.usefixtures("bundle")
+@pytest.mark.parametrize(("flag", "operation"), [("--no-pivot", "pivot_root"), ("--no-new-keyring", "keyring")])
+def test_a_flag_leaves_a_step_out(orun: Orun, flag: str, operation: str) -> None:
+    (with_it,) = orun("create", "web").plans
+    (without,) = orun("create", flag, "web2").plans
+    assert operation in with_it.names()
+    assert operation not in without.names()
+
+
+@pytest.mark.usefixtures("bundle")
+def test_a_pidfd_goes_to_the_socket(orun: Orun, tmp_path: Path) -> None:
+    (plan,) = orun("create", "--pidfd-socket", "s", "web").plans
+    assert ("pidfd_send", f"{tmp_path}/s") in [(step.name, step.s0) for step in plan.outer]
+
+
+@pytest.mark.usefixtures("bundle")
+@pytest.mark.parametrize("container_id", ["", "a/b", "..", ".hidden", "a b", "x" * 201])
+def test_what_is_no_id_is_refused_and_makes_nothing(orun: Orun, root: Path, container_id: str) -> None:
+    outcome = orun("create", container_id)
+    assert (outcome.code, outcome.plans) == (1, [])
+    assert outcome.err.startswith("orun: container id: ")
+    assert not root.exists()
