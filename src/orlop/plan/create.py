@@ -141,17 +141,16 @@ class _CreateCompiler:
         if request.pidfd_socket:
             outer.about(f"--pidfd-socket {request.pidfd_socket}", _SOCKET_HINTS)
             outer.add("pidfd_send", s0=request.pidfd_socket)
-        if request.pid_file and request.is_run:
-            self._pid_file()
         outer.about("process")
         outer.add("release", n0=TAG_STATE)
         if request.is_run:
             outer.add("wait_exec")
-            run_hooks(outer, self.hooks, "poststart", self._state("running"))
         else:
             outer.add("wait_signal", n0=TAG_READY)
-            if request.pid_file:
-                self._pid_file()
+        if request.pid_file:
+            self._pid_file(request.pid_file)  # not before all went well: a failed start leaves no file
+        if request.is_run:
+            run_hooks(outer, self.hooks, "poststart", self._state("running"))
         outer.about("process")
         outer.add("detach_planner")
         if request.is_run and not request.is_detached:
@@ -160,8 +159,7 @@ class _CreateCompiler:
             if not request.keep:
                 outer.add("cleanup")
 
-    def _pid_file(self) -> None:
-        pid_file = self.request.pid_file
+    def _pid_file(self, pid_file: str) -> None:
         self.plan.after_clone.about(f"--pid-file {pid_file}", {ENOENT: "its directory does not exist"})
         self.plan.after_clone.add("write_atomic", s0=pid_file, blob=TEMPLATE_PID, n0=0o644)
 

@@ -45,12 +45,13 @@ def compile_exec(container_id: str, config: dict[str, Any], facts: HostFacts, re
     if request.pidfd_socket:
         outer.about(f"--pidfd-socket {request.pidfd_socket}", _SOCKET_HINTS)
         outer.add("pidfd_send", s0=request.pidfd_socket)
-    if request.pid_file:
-        outer.about(f"--pid-file {request.pid_file}", {ENOENT: "its directory does not exist"})
-        outer.add("write_atomic", s0=request.pid_file, blob=TEMPLATE_PID, n0=0o644)
     outer.about("process")
     outer.add("release", n0=TAG_STATE)
     outer.add("wait_exec")
+    if request.pid_file:
+        outer.about(f"--pid-file {request.pid_file}", {ENOENT: "its directory does not exist"})
+        outer.add("write_atomic", s0=request.pid_file, blob=TEMPLATE_PID, n0=0o644)
+        outer.about("process")
     outer.add("detach_planner")
     if not request.is_detached:
         terminal = request.process.get("terminal") and not request.console_socket
@@ -69,8 +70,6 @@ def compile_exec(container_id: str, config: dict[str, Any], facts: HostFacts, re
     process.execute()
     plan.cleanup.about("process")
     plan.cleanup.add("kill_init")
-    if request.pid_file:
-        plan.cleanup.add("unlink", s0=request.pid_file)
     return plan
 
 

@@ -73,5 +73,7 @@ def test_a_detached_process_is_not_waited_for(
 def test_a_failed_exec_leaves_no_process_and_no_pid_file(
     config: dict[str, Any], placement: Callable[[str], CgroupPlacement]
 ) -> None:
-    steps = _compile(config, placement("v1"), pid_file="/run/pid").cleanup.steps
-    assert [(step.operation, step.s0) for step in steps] == [("kill_init", None), ("unlink", "/run/pid")]
+    plan = _compile(config, placement("v1"), pid_file="/run/pid")
+    assert [step.operation for step in plan.cleanup.steps] == ["kill_init"]
+    names = [step.operation for step in plan.after_clone.steps]
+    assert names.index("wait_exec") < names.index("write_atomic")

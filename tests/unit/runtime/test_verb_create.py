@@ -51,12 +51,18 @@ def test_init_waits_for_start(orun: Orun) -> None:
 
 
 @pytest.mark.usefixtures("bundle")
-@pytest.mark.parametrize(("flag", "operation"), [("--no-pivot", "pivot_root"), ("--no-new-keyring", "keyring")])
-def test_a_flag_leaves_a_step_out(orun: Orun, flag: str, operation: str) -> None:
+def test_the_callers_keyring_is_kept_only_when_asked_for(orun: Orun) -> None:
     (with_it,) = orun("create", "web").plans
-    (without,) = orun("create", flag, "web2").plans
-    assert operation in with_it.names()
-    assert operation not in without.names()
+    (without,) = orun("create", "--no-new-keyring", "web2").plans
+    assert "keyring" in with_it.names()
+    assert "keyring" not in without.names()
+
+
+@pytest.mark.usefixtures("bundle")
+@pytest.mark.parametrize(("words", "number"), [([], 0), (["--no-pivot"], 1)])
+def test_the_root_is_moved_instead_of_pivoted_only_when_asked_for(orun: Orun, words: list[str], number: int) -> None:
+    (plan,) = orun("create", *words, "web").plans
+    assert [step.n0 for step in plan.inner if step.name == "pivot_root"] == [number]
 
 
 @pytest.mark.usefixtures("bundle")
