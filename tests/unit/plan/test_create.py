@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import random
+import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from orlop.errors import InvalidArgument
 from orlop.plan.context import SeccompProgram
+from orlop.plan.operation_table import BY_NAME
+from orlop.plan.operations import CODE
 from orlop.plan.simulator import broken_rules
+from orlop.plan.tags import TAG_STATE
+
+from .configurations import HOOKS, MAPPINGS, Case
+from .conftest import place
+from .plan_rules import as_wire, decode, empty_slots, rendezvous, root_slot, stray_paths, unknown_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,16 +24,14 @@ if TYPE_CHECKING:
     from orlop.plan.builder import Plan
 
 
-_HOOKS = {
-    kind: [{"path": f"/hooks/{kind}", "args": [kind, "x"], "env": ["A=1"], "timeout": 2}]
-    for kind in ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
-}
-_MAPPINGS = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+_CASES = 400
+_MOUNT_CALLS = ("move_mount", "mount_setattr", "open_tree", "fsmount", "mount", "pivot_root")
+_compiled: dict[int, Plan] = {}  # by seed: the tests only read them
 
 
 def _with_user_namespace(config: dict[str, Any]) -> None:
     config["linux"]["namespaces"].append({"type": "user"})
-    config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = _MAPPINGS
+    config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = MAPPINGS
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "v1", "v2"])
@@ -39,7 +44,7 @@ def test_golden_run(
 def test_golden_create_with_hooks(
     config: dict[str, Any], compiled: Callable[..., Plan], matches_golden: Callable[..., None]
 ) -> None:
-    config["hooks"] = _HOOKS
+    config["hooks"] = HOOKS
     matches_golden(compiled(config, is_run=False, is_detached=True, pid_file="/run/pid"), "create-hooks")
 
 
@@ -77,87 +82,141 @@ def test_golden_terminal_and_seccomp(
     matches_golden(plan, "create-terminal-seccomp")
 
 
-def _random_config(base: dict[str, Any], dice: random.Random) -> dict[str, Any]:
-    """One of many configurations that are valid, whatever their sense."""
-    linux, process = base["linux"], base["process"]
-    linux["namespaces"] = [
-        {"type": kind, **({"path": f"/proc/7/ns/{kind}"} if dice.random() < 0.2 else {})}
-        for kind in ("pid", "network", "ipc", "uts", "mount", "cgroup", "time")
-        if kind == "mount" or dice.random() < 0.8
-    ]
-    kinds = {one["type"]: one.get("path") for one in linux["namespaces"]}
-    if "uts" not in kinds:
-        base.pop("hostname", None)
-    if dice.random() < 0.4:
-        _with_user_namespace(base)
-    if dice.random() < 0.5:
-        base["hooks"] = {kind: hooks for kind, hooks in _HOOKS.items() if dice.random() < 0.5}
-    process["noNewPrivileges"] = dice.random() < 0.5
-    process["terminal"] = dice.random() < 0.3
-    base["root"]["readonly"] = dice.random() < 0.5
-    linux["rootfsPropagation"] = dice.choice(["", "shared", "rprivate", "slave"])
-    if dice.random() < 0.5:
-        base["mounts"].append(
-            {
-                "destination": "/data",
-                "type": "bind",
-                "source": "/srv",
-                "options": dice.choice([["rbind", "ro"], ["bind", "rro"], ["rbind", "rshared"]]),
-            }
-        )
-    if dice.random() < 0.3:
-        base["mounts"].append({"destination": "/t", "type": "tmpfs", "options": ["tmpcopyup", "ro"]})
-    if dice.random() < 0.3 and kinds.get("network", "x") is None:
-        linux["sysctl"] = {"net.ipv4.ip_forward": "1"}
-    return base
+@pytest.fixture
+def every_plan(compiled: Callable[..., Plan]) -> list[tuple[int, Plan]]:
+    """The plans of many configurations, each with the seed that makes it again."""
+    return [(seed, _plan_of(seed, compiled)) for seed in range(_CASES)]
 
 
-@pytest.mark.parametrize("seed", range(150))
-def test_every_plan_keeps_the_rules(config: dict[str, Any], compiled: Callable[..., Plan], seed: int) -> None:
-    dice = random.Random(seed)  # noqa: S311 (a test's dice, repeatable)
-    plan = compiled(
-        _random_config(config, dice),
-        mode=dice.choice(["v1", "hybrid", "v2"]),
-        is_run=dice.random() < 0.5,
-        is_detached=dice.random() < 0.5,
-        console_socket=dice.choice([None, "/run/console"]),
-    )
-    assert broken_rules(plan) == []
-    assert all(step.field for section in plan.sections() for step in section.steps)
-    assert plan.cleanup.steps[-1].operation == "rmdir"
-    assert plan.cleanup.steps[-1].s0 == "/run/orun/web"
-    assert _deadlock(plan) == ""
+def _plan_of(seed: int, compiled: Callable[..., Plan]) -> Plan:
+    if seed not in _compiled:
+        case = Case(seed)
+        _compiled[seed] = compiled(case.config, mode=case.mode, seccomp=case.seccomp, **case.request)
+    return _compiled[seed]
 
 
-def _deadlock(plan: Plan) -> str:
-    """Run the waits of both sections as two processes that send each other tags; "" when both come to their ends."""
-    waits = {"outer": "wait_signal", "inner": "await"}
-    sends = {"outer": "release", "inner": "signal"}
-    steps = {"outer": plan.sections()[0].steps, "inner": plan.inner.steps}
-    at = {"outer": 0, "inner": 0}
-    sent: dict[str, list[int]] = {"outer": [], "inner": []}
-    moved = True
-    while moved:
-        moved = False
-        for side, other in (("outer", "inner"), ("inner", "outer")):
-            while at[side] < len(steps[side]):
-                step = steps[side][at[side]]
-                if step.operation == waits[side] and step.n0 not in sent[other]:
-                    break
-                if step.operation == sends[side]:
-                    sent[side].append(step.n0)
-                at[side] += 1
-                moved = True
-    stuck = [f"{side} at {at[side]}: {steps[side][at[side]].operation}" for side in at if at[side] < len(steps[side])]
-    return ", ".join(stuck)
+def test_the_many_configurations_reach_every_operation_of_create(every_plan: list[tuple[int, Plan]]) -> None:
+    reached = {step.operation for _, plan in every_plan for section in plan.sections() for step in section.steps}
+    of_other_verbs = {"pidfd_open", "connect_start", "kill", "wait_exit"}
+    assert set(CODE) - reached == of_other_verbs
 
 
-def test_every_path_of_the_container_is_resolved_beneath_a_slot(
-    config: dict[str, Any], compiled: Callable[..., Plan]
+def test_no_configuration_breaks_a_rule_of_the_simulator(every_plan: list[tuple[int, Plan]]) -> None:
+    assert [(seed, broken) for seed, plan in every_plan if (broken := broken_rules(plan))] == []
+
+
+def test_nothing_follows_execve_and_nothing_else_executes(every_plan: list[tuple[int, Plan]]) -> None:
+    for seed, plan in every_plan:
+        names = [step.operation for step in plan.inner.steps]
+        assert names.index("execve") == len(names) - 1, seed
+        assert not any(step.operation == "execve" for step in plan.sections()[0].steps + plan.cleanup.steps), seed
+
+
+def test_once_the_capabilities_are_dropped_only_the_program_is_left(every_plan: list[tuple[int, Plan]]) -> None:
+    left = {"chdir", "lookup_program", "signal", "await_start", "hook", "seccomp", "execve"}
+    for seed, plan in every_plan:
+        names = [step.operation for step in plan.inner.steps]
+        assert names.count("capabilities") == 1, seed
+        assert set(names[names.index("capabilities") + 1 :]) <= left, seed
+
+
+def test_the_user_is_changed_once_everything_is_mounted(every_plan: list[tuple[int, Plan]]) -> None:
+    for seed, plan in every_plan:
+        names = [step.operation for step in plan.inner.steps]
+        changed = max(index for index, name in enumerate(names) if name == "identity")
+        assert changed < names.index("capabilities"), seed
+        assert all(BY_NAME[name].call not in _MOUNT_CALLS for name in names[changed:]), seed
+
+
+def test_every_path_of_the_container_is_resolved_beneath_its_root_or_a_mount_of_ours(
+    every_plan: list[tuple[int, Plan]],
 ) -> None:
-    for step in compiled(config).inner.steps:
-        if step.operation in ("target", "mask", "readonly", "mknod", "symlink"):
-            assert step.at >= 0, f"{step.operation} {step.s0}"
+    assert [(seed, stray) for seed, plan in every_plan if (stray := stray_paths(plan, root_slot(plan)))] == []
+
+
+def test_after_the_change_of_root_no_path_of_the_host_is_opened(every_plan: list[tuple[int, Plan]]) -> None:
+    for seed, plan in every_plan:
+        names = [step.operation for step in plan.inner.steps]
+        changed = next(index for index, name in enumerate(names) if name in ("pivot_root", "chroot"))
+        assert not {"open", "open_tree", "write", "mkdir", "listen", "connect"} & set(names[changed:]), seed
+
+
+def test_every_slot_is_filled_before_its_use(every_plan: list[tuple[int, Plan]]) -> None:
+    assert [(seed, empty) for seed, plan in every_plan if (empty := empty_slots(plan))] == []
+
+
+def test_the_two_processes_never_wait_for_each_other_for_ever(every_plan: list[tuple[int, Plan]]) -> None:
+    assert [(seed, stuck) for seed, plan in every_plan if (stuck := rendezvous(plan))] == []
+
+
+def test_tags_are_used_in_the_order_of_their_numbers(every_plan: list[tuple[int, Plan]]) -> None:
+    for seed, plan in every_plan:
+        tags = [step.n0 for step in plan.inner.steps if step.operation in ("await", "signal")]
+        assert tags == sorted(tags), seed
+
+
+def test_a_container_goes_on_only_once_its_state_is_on_disk(every_plan: list[tuple[int, Plan]]) -> None:
+    for seed, plan in every_plan:
+        outer = [(step.operation, step.s0 or step.n0) for step in plan.sections()[0].steps]
+        assert outer.index(("write_atomic", "state.json")) < outer.index(("release", TAG_STATE)), seed
+        inner = [(step.operation, step.n0) for step in plan.inner.steps]
+        drops = [name for name, _ in inner].index("bounding_set")
+        assert inner.index(("await", TAG_STATE)) < drops, seed
+
+
+def test_every_step_has_a_field(every_plan: list[tuple[int, Plan]]) -> None:
+    nameless = [
+        (seed, step.operation)
+        for seed, plan in every_plan
+        for section in plan.sections()
+        for step in section.steps
+        if not step.field
+    ]
+    assert nameless == []
+
+
+def test_every_step_uses_the_arguments_of_its_row_only(every_plan: list[tuple[int, Plan]]) -> None:
+    for seed, plan in every_plan:
+        for section in plan.sections():
+            assert unknown_arguments(section.steps) == [], seed
+
+
+def test_cleanup_kills_first_and_ends_with_the_state_directory(every_plan: list[tuple[int, Plan]]) -> None:
+    for seed, plan in every_plan:
+        steps = plan.cleanup.steps
+        assert steps[0].operation == "kill_init", seed
+        assert (steps[-1].operation, steps[-1].s0) == ("rmdir", "/run/orun/web"), seed
+        removed = [step.s0 for step in steps if step.operation == "rmdir"]
+        assert removed == [*place(Case(seed).mode).paths().values(), "/run/orun/web"], seed
+
+
+def test_without_a_new_pid_namespace_cleanup_kills_the_whole_cgroup(every_plan: list[tuple[int, Plan]]) -> None:
+    for seed, plan in every_plan:
+        namespaces = Case(seed).config["linux"]["namespaces"]
+        is_new = any(one["type"] == "pid" and "path" not in one for one in namespaces)
+        assert ("kill_cgroup" in [step.operation for step in plan.cleanup.steps]) is not is_new, seed
+
+
+def test_an_encoded_plan_decodes_to_its_steps_with_every_string_terminated(every_plan: list[tuple[int, Plan]]) -> None:
+    for seed, plan in every_plan:
+        decoded = decode(plan.encode())
+        assert decoded.flags == 0, seed
+        assert decoded.sections == [[as_wire(step) for step in section.steps] for section in plan.sections()], seed
+
+
+def test_compiling_twice_gives_the_same_bytes(compiled: Callable[..., Plan]) -> None:
+    for seed in range(0, _CASES, 10):
+        again = Case(seed)
+        plan = compiled(again.config, mode=again.mode, seccomp=again.seccomp, **again.request)
+        assert plan.encode() == _plan_of(seed, compiled).encode(), seed
+
+
+def test_compiling_leaves_the_configuration_as_it_was(compiled: Callable[..., Plan]) -> None:
+    for seed in range(0, _CASES, 10):
+        case = Case(seed)
+        before = copy.deepcopy(case.config)
+        compiled(case.config, mode=case.mode, seccomp=case.seccomp, **case.request)
+        assert case.config == before, seed
 
 
 def test_without_a_mount_namespace_mounts_are_refused(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:

@@ -31,3 +31,27 @@ def test_a_tree_is_removed_from_its_leaves_and_its_top_stays(tmp_path: Path) -> 
     (tmp_path / "busy" / "file").write_text("", encoding="ascii")
     remove_tree(str(tmp_path))
     assert sorted(one.name for one in tmp_path.iterdir()) == ["busy"]
+
+
+def test_the_order_of_preference_is_fixed() -> None:
+    paths = {"freezer": "/f", "name=systemd": "/s", "memory": "/m", "pids": "/p"}
+    for expected in ("/p", "/m", "/s", "/f"):
+        assert any_directory(paths) == expected
+        paths = {name: path for name, path in paths.items() if path != expected}
+
+
+def test_a_link_below_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "other" / "below").mkdir(parents=True)
+    (tmp_path / "other" / "cgroup.procs").write_text("7\n", encoding="ascii")
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "link").symlink_to(tmp_path / "other")
+    assert process_ids({"": str(tmp_path / "web")}) == []
+    remove_tree(str(tmp_path / "web"))
+    assert (tmp_path / "other" / "below").exists()
+
+
+def test_a_process_that_is_seen_twice_counts_once(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    for directory in (tmp_path, tmp_path / "below"):
+        (directory / "cgroup.procs").write_text("5\n", encoding="ascii")
+    assert process_ids({"": str(tmp_path)}) == [5]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from orlop.runtime.cgroup_stats import oom_kills, read_stats
 
 if TYPE_CHECKING:
@@ -68,3 +70,44 @@ def test_a_controller_that_is_not_there_gives_zeros(tmp_path: Path) -> None:
     stats = read_stats({"pids": str(tmp_path)})
     assert stats["cpu"]["usage"]["total"] == 0
     assert stats["memory"]["usage"]["limit"] == 0
+
+
+def test_the_shape_is_that_of_runc() -> None:
+    stats = read_stats({})
+    assert list(stats) == [
+        "cpu", "cpuset", "memory", "pids", "blkio", "hugetlb", "intel_rdt", "network_interfaces",
+    ]  # fmt: skip
+    assert stats["network_interfaces"] is None
+    assert (stats["pids"], stats["cpuset"], stats["blkio"], stats["hugetlb"]) == ({}, {}, {}, {})
+
+
+def test_v1_has_swap_and_kernel_memory(tmp_path: Path) -> None:
+    memory = _write(
+        tmp_path / "memory",
+        memory__memsw__limit_in_bytes="9223372036854771712\n",
+        memory__memsw__usage_in_bytes="7\n",
+        memory__kmem__usage_in_bytes="8\n",
+        memory__kmem__tcp__failcnt="9\n",
+    )
+    stats = read_stats({"memory": memory})["memory"]
+    assert stats["swap"] == {"limit": 9223372036854771712, "usage": 7, "max": 0, "failcnt": 0}
+    assert (stats["kernel"]["usage"], stats["kernelTCP"]["failcnt"]) == (8, 9)
+
+
+def test_v2_has_swap_and_the_peak(tmp_path: Path) -> None:
+    cgroup = _write(tmp_path / "u", memory__peak="5\n", memory__swap__max="0\n", memory__swap__current="6\n")
+    stats = read_stats({"": cgroup})["memory"]
+    assert stats["usage"]["max"] == 5
+    assert (stats["swap"]["limit"], stats["swap"]["usage"]) == (0, 6)
+    assert stats["kernel"] == stats["kernelTCP"] == {"limit": 0, "failcnt": 0}
+
+
+@pytest.mark.parametrize("text", ["", "x\n", "oom_kill\n", "oom_kill many\n", "oom_kill 1 2\n", "oom_kill -1\n"])
+def test_a_line_that_is_no_name_with_a_number_counts_nothing(tmp_path: Path, text: str) -> None:
+    assert oom_kills({"": _write(tmp_path / "u", memory__events=text)}) == 0
+
+
+def test_on_a_hybrid_host_kills_are_those_of_the_memory_controller(tmp_path: Path) -> None:
+    memory = _write(tmp_path / "m", memory__oom_control="oom_kill 2\n")
+    unified = _write(tmp_path / "u", memory__events="oom_kill 5\n")
+    assert oom_kills({"memory": memory, "": unified}) == 2

@@ -99,3 +99,54 @@ def test_the_global_help_has_verbs_and_flags() -> None:
     text = global_help([("create", "make one")])
     assert "create       make one" in text
     assert all(f"--{flag.names[0]}" in text for flag in GLOBAL_FLAGS)
+
+
+@pytest.mark.parametrize("word", ["--bundle=x", "-bundle=x", "-b=x", "--b=x"])
+def test_a_name_has_one_dash_or_two(word: str) -> None:
+    assert parse_flags(_FLAGS, [word], "orun")[0].text("bundle") == "x"
+
+
+def test_a_value_may_hold_equals_signs_begin_with_a_dash_or_be_empty() -> None:
+    options, rest = parse_flags(_FLAGS, ["-e=A=B=C", "-e", "--bundle", "--bundle=", "x"], "orun")
+    assert options.texts("env") == ["A=B=C", "--bundle"]
+    assert (options.text("bundle"), "bundle" in options.given, rest) == ("", True, ["x"])
+
+
+def test_of_a_flag_that_is_repeated_the_last_counts_or_all_do() -> None:
+    words = ["--bundle", "a", "-b", "b", "--count=1", "--count=2", "--gid=1", "--gid=-2", "-d", "-d=false"]
+    options, _ = parse_flags(_FLAGS, words, "orun")
+    assert (options.text("bundle"), options.number("count"), options.flag("detach")) == ("b", 2, False)
+    assert options.numbers("gid") == [1, -2]
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("1", True), ("T", True), ("0", False), ("FALSE", False)])
+def test_truth_is_what_go_takes_for_it(text: str, value: bool) -> None:
+    assert parse_flags(_FLAGS, [f"-d={text}"], "orun")[0].flag("detach") is value
+
+
+@pytest.mark.parametrize("text", ["", "-", "+1", "1.0", "0x1", "1_0", " 1", "--1"])
+def test_a_number_is_digits_with_a_sign_at_most(text: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        parse_flags(_FLAGS, [f"--gid={text}"], "orun")
+    assert str(caught.value) == f'--gid: "{text}" is not a whole number; write digits only'
+
+
+def test_a_hidden_flag_is_accepted() -> None:
+    assert parse_flags(_FLAGS, ["--secret"], "orun")[0].flag("secret")
+
+
+def test_options_of_another_call_are_not_shared() -> None:
+    first, _ = parse_flags(_FLAGS, ["-e", "A"], "orun")
+    second, _ = parse_flags(_FLAGS, [], "orun")
+    assert (first.texts("env"), second.texts("env")) == (["A"], [])
+
+
+def test_help_has_one_line_for_each_flag_in_columns() -> None:
+    text = verb_help(Verb("run", "<id>", "runs", _FLAGS, minimum=1, maximum=1))
+    options = text.partition("OPTIONS:\n")[2].splitlines()
+    visible = [flag for flag in _FLAGS if not flag.hidden]
+    assert len(options) == len(visible) + 1
+    assert "   --help, -h " in options[-1]
+    columns = {line.index(flag.help) for line, flag in zip(options, visible, strict=False)}
+    assert len(columns) == 1
+    assert text.startswith("NAME:\n   orun run - runs\n\nUSAGE:\n   orun run [command options] <id>\n")

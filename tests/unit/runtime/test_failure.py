@@ -8,6 +8,7 @@ import struct
 import pytest
 
 from orlop.plan.builder import Plan
+from orlop.plan.operation_table import BY_NAME, OPERATIONS
 from orlop.plan.operations import CODE
 from orlop.runtime.failure import explain, warning_text
 from orlop.runtime.protocol import Report
@@ -106,3 +107,75 @@ def test_a_warning_has_no_advice() -> None:
     assert warning_text(_plan("rmdir", "f", s0="/d"), _report("rmdir", errno.EBUSY)).endswith(
         "EBUSY (Device or resource busy)"
     )
+
+
+_TOLD_OTHERWISE = {"wait_signal", "wait_exec", "lookup_program"}  # by the detail alone
+
+
+@pytest.mark.parametrize("operation", [row.name for row in OPERATIONS])
+def test_every_operation_is_told_by_its_call_its_errno_and_its_field_on_one_line(operation: str) -> None:
+    plan = _plan(operation, "the.field", s0="/path", s1="/other", blob=b"data", n0=0)
+    message = explain(plan, _report(operation, errno.EIO, detail="why")).message
+    assert message.startswith('cannot run container "web": config.json: the.field: ')
+    assert "\n" not in message
+    assert "why" in message
+    if operation not in _TOLD_OTHERWISE:
+        assert f"config.json: the.field: {BY_NAME[operation].call}" in message
+    if operation not in {"wait_signal", "wait_exec"}:
+        assert message.endswith(": EIO (Input/output error)")
+
+
+@pytest.mark.parametrize("operation", [row.name for row in OPERATIONS])
+def test_every_operation_is_told_without_its_step_too(operation: str) -> None:
+    report = _report(operation, errno.EIO, where=2, detail="why")
+    message = explain(Plan('cannot start container "web"'), report).message
+    assert message.startswith('cannot start container "web": ')
+    assert "why" in message
+
+
+@pytest.mark.parametrize(
+    ("operation", "text"),
+    [
+        ("execve", "config.json: process.args[0]: execve (why): EIO (Input/output error)"),
+        ("seccomp", "config.json: linux.seccomp: seccomp (why): EIO (Input/output error)"),
+        ("hook", "config.json: hooks.startContainer: hook (why): EIO (Input/output error)"),
+        ("await_start", "start: await_start (why): EIO (Input/output error)"),
+        ("chdir", "chdir (why): EIO (Input/output error)"),
+    ],
+)
+def test_after_start_the_field_is_known_by_the_operation(operation: str, text: str) -> None:
+    report = _report(operation, errno.EIO, where=2, detail="why")
+    assert explain(Plan('cannot start container "web"'), report).message == f'cannot start container "web": {text}'
+
+
+@pytest.mark.parametrize(
+    "field", ["--pid-file /x", "state directory", "the container's init", "container's init", "start"]
+)
+def test_only_fields_of_config_json_are_said_to_be_there(field: str) -> None:
+    message = explain(_plan("open", field, s0="/x"), _report("open", errno.EIO)).message
+    is_own = field != "the container's init"
+    assert (f'"web": {field}: openat' in message) is is_own
+    assert (f"config.json: {field}" in message) is not is_own
+
+
+def test_an_errno_without_a_name_has_its_number() -> None:
+    message = explain(_plan("open", "f", s0="/x"), _report("open", 4095)).message
+    assert message.endswith('openat "/x": errno 4095 (Unknown error 4095)')
+
+
+@pytest.mark.parametrize(("number", "hint"), [(errno.ENOSPC, True), (errno.EIO, False)])
+def test_advice_is_that_of_the_call_where_the_errno_misleads(number: int, hint: bool) -> None:
+    told = explain(_plan("clone", "linux.namespaces"), _report("clone", number)).hint
+    assert (told == "a limit of the host: see sysctl user.max_*_namespaces") is hint
+    assert bool(told) is hint
+
+
+def test_an_init_that_ended_without_a_word_is_told() -> None:
+    error = explain(_plan("target", "the.field"), _report("target", 0))
+    assert error.message == 'cannot run container "web": config.json: the.field: init ended before it was ready'
+    assert error.hint == ""
+
+
+def test_a_report_about_a_step_that_the_plan_does_not_have_is_told() -> None:
+    message = explain(Plan("cannot test"), _report("mkdir", errno.EIO, section=7)).message
+    assert message == "cannot test: mkdir: EIO (Input/output error)"

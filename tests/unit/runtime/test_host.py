@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from orlop.errors import InvalidArgument
+from orlop.linux.cgroup_mounts import CgroupHierarchy, CgroupLayout
 from orlop.runtime.host import (
+    _delegate,
     _join,
     _missing,
+    _refuse_populated,
     capability_mask,
     home_directory,
     recorded_cgroup,
     refuse_sysctls_of_the_host,
+    seccomp_program,
 )
+
+from .samples import make_cgroup
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,3 +112,102 @@ def test_threat_l_a_sysctl_of_a_joined_namespace_that_is_our_own_is_refused() ->
     namespaces[0]["path"] = "/proc/self/ns/ipc"
     refuse_sysctls_of_the_host({"linux": linux})
     refuse_sysctls_of_the_host({})
+
+
+@pytest.mark.parametrize(
+    ("root", "own", "wanted", "path"),
+    [
+        ("/", "/user", "//a/./b/", "/cg/a/b"),
+        ("/", "/user", "/", "/cg"),
+        ("/docker/1", "/docker/1", "/web", "/cg/web"),
+        ("/docker/1", "/docker/12", "web", "/cg/docker/12/web"),
+    ],
+)
+def test_a_cgroup_is_found_by_whole_components(root: str, own: str, wanted: str, path: str) -> None:
+    assert _join("/cg", root, own, wanted) == path
+
+
+def test_a_cgroup_with_processes_is_refused(tmp_path: Path) -> None:
+    _refuse_populated(str(make_cgroup(tmp_path / "empty", cgroup__procs="")))
+    full = make_cgroup(tmp_path / "full", cgroup__procs="7\n")
+    with pytest.raises(InvalidArgument) as caught:
+        _refuse_populated(str(full))
+    assert str(caught.value) == (
+        f"config.json: linux.cgroupsPath: the cgroup {full} has processes already;"
+        " choose a cgroup of its own for the container"
+    )
+
+
+def test_controllers_are_delegated_where_an_ancestor_lacks_them(tmp_path: Path) -> None:
+    mount = make_cgroup(
+        tmp_path / "cg", cgroup__controllers="cpu memory pids rdma hugetlb\n", cgroup__subtree_control="memory\n"
+    )
+    make_cgroup(mount / "a", cgroup__subtree_control="")
+    layout = CgroupLayout("v2", [CgroupHierarchy("", str(mount), "/", "/", is_unified=True)])
+    outer, inner = f"{mount}/cgroup.subtree_control", f"{mount}/a/cgroup.subtree_control"
+    assert _delegate(layout, f"{mount}/a/web", {"rdma": {"x": {}}}) == [
+        (outer, "cpu"), (outer, "pids"), (outer, "rdma"),
+        (inner, "cpu"), (inner, "memory"), (inner, "pids"), (inner, "rdma"),
+    ]  # fmt: skip
+
+
+def test_a_recorded_cgroup_of_v2_has_the_controllers_of_its_directory(tmp_path: Path) -> None:
+    cgroup = make_cgroup(tmp_path / "web", cgroup__controllers="memory pids\n")
+    by_controller = recorded_cgroup({"": str(cgroup)}).by_controller()
+    assert by_controller == {"": str(cgroup), "memory": str(cgroup), "pids": str(cgroup)}
+
+
+@pytest.mark.parametrize("name", ["directory", "fifo", "nothing"])
+def test_a_passwd_that_is_no_file_gives_no_home_and_does_not_keep_us_waiting(tmp_path: Path, name: str) -> None:
+    (tmp_path / "etc").mkdir()
+    if name == "directory":
+        (tmp_path / "etc" / "passwd").mkdir()
+    elif name == "fifo":
+        os.mkfifo(tmp_path / "etc" / "passwd")
+    assert home_directory(_config(tmp_path), "/") == "/"
+
+
+def test_an_uid_is_compared_as_it_is_written(tmp_path: Path) -> None:
+    rootfs = _passwd(tmp_path, "a:x:07:7::/a:\n7:x:1:1::/b:\nc:x:7:7::/c:\nd:x:7:7::/d:\n")
+    assert home_directory(_config(rootfs, 7), "/") == "/c"
+
+
+def test_a_relative_rootfs_is_that_of_the_bundle(tmp_path: Path) -> None:
+    (tmp_path / "rootfs").mkdir()
+    _passwd(tmp_path / "rootfs", "root:x:0:0::/root:\n")
+    assert home_directory({"process": {}, "root": {"path": "rootfs"}}, str(tmp_path)) == "/root"
+
+
+def test_an_empty_home_in_the_environment_is_none(tmp_path: Path) -> None:
+    rootfs = _passwd(tmp_path, "root:x:0:0::/root:\n")
+    assert home_directory(_config(rootfs, env=["HOME="]), "/") == "/root"
+
+
+def test_a_passwd_that_is_not_utf_8_is_read_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "passwd").write_bytes(b"\xff\xfe:::\nroot:x:0:0::/root")
+    assert home_directory(_config(tmp_path), "/") == "/root"
+
+
+def test_only_the_first_mib_of_passwd_is_read(tmp_path: Path) -> None:
+    rootfs = _passwd(tmp_path, "#" * (1 << 20) + "\nroot:x:0:0::/root:\n")
+    assert home_directory(_config(rootfs), "/") == "/"
+
+
+@pytest.mark.parametrize("section", [None, {}])
+def test_without_a_section_there_is_no_filter_and_no_cache(tmp_path: Path, section: dict[str, Any] | None) -> None:
+    assert seccomp_program(section, str(tmp_path)) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_filter_is_kept_below_the_state_root_and_taken_from_there(tmp_path: Path) -> None:
+    section = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO"}]}
+    first = seccomp_program(section, str(tmp_path))
+    assert first is not None
+    (kept,) = (tmp_path / ".cache" / "seccomp").iterdir()
+    assert kept.read_bytes().endswith(first.program)
+    inode = kept.stat().st_ino
+    second = seccomp_program(section, str(tmp_path))
+    assert second is not None
+    assert (second.program, second.flags) == (first.program, first.flags)
+    assert [path.stat().st_ino for path in kept.parent.iterdir()] == [inode]

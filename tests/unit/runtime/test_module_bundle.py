@@ -92,3 +92,27 @@ def test_a_torn_bundle_is_ignored(package: Path, data: bytes) -> None:
 def test_a_cache_that_cannot_be_written_is_no_error(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module_bundle, "_DIRECTORY", os.devnull + "/x/y")
     module_bundle.store("run", str(package.parent))
+
+
+def test_a_module_that_is_loaded_already_is_left_alone(package: Path) -> None:
+    __import__("sample.second")
+    before = sys.modules["sample.second"]
+    before.VALUE = 1  # type: ignore[attr-defined]
+    assert module_bundle.load("run", str(package.parent))
+    assert sys.modules["sample.second"] is before
+    assert sys.modules["sample.first"].DOUBLE == 2
+
+
+def test_modules_of_others_are_neither_stored_nor_loaded(package: Path) -> None:
+    before = set(sys.modules)
+    assert module_bundle.load("run", str(package.parent))
+    assert set(sys.modules) - before == {"sample", "sample.first", "sample.second"}
+
+
+def test_a_module_that_is_loaded_looks_as_if_it_were_imported(package: Path) -> None:
+    assert module_bundle.load("run", str(package.parent))
+    top, first = sys.modules["sample"], sys.modules["sample.first"]
+    assert first.__file__ == str(package / "first.py")
+    assert (top.__package__, first.__package__) == ("sample", "sample")
+    assert list(top.__path__) == [str(package)]
+    assert top.first is first

@@ -75,6 +75,7 @@ def test_an_executor_that_ends_within_a_message_is_gone(executor: ExecutorEnd, s
 
 def test_a_message_of_more_than_64_mib_is_refused_unread(executor: ExecutorEnd) -> None:
     executor.say(struct.pack("<II", HELLO, (64 << 20) + 1))
+    executor.say_no_more()
     with pytest.raises(Unavailable) as caught:
         executor.connection.receive_hello()
     assert caught.value.message == "the executor sent a message of 67108865 bytes"

@@ -6,25 +6,28 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
-from typing import TYPE_CHECKING
+import time
+from pathlib import Path
 
 import pytest
 
-from orlop.errors import AlreadyExists, InvalidArgument, NotFound
+from orlop.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from orlop.linux.procfs import read_start_time
 from orlop.oci.container_id import parse_container_id
+from orlop.runtime import state_directory
 from orlop.runtime.state_directory import (
     StateRoot,
     lock_for_delete,
+    remove_unfinished_files,
     state_template,
     timestamp,
     without_process,
 )
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from .samples import Sample, make_cgroup, make_sample
 
 _WEB = parse_container_id("web")
 
@@ -139,3 +142,153 @@ def test_a_delete_takes_the_lock_once(tmp_path: Path) -> None:
     (tmp_path / "web" / "state.json").unlink()
     (tmp_path / "web").rmdir()
     assert lock_for_delete(container) is None
+
+
+def test_a_root_that_is_missing_is_made_for_others_to_pass_through(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        StateRoot(str(tmp_path / "root")).claim(_WEB)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "root").stat().st_mode & 0o777 == 0o711
+
+
+def test_a_claim_holds_the_lock_until_it_is_released(tmp_path: Path) -> None:
+    claim = StateRoot(str(tmp_path)).claim(_WEB)
+    fd = os.open(tmp_path / "web", os.O_RDONLY)
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    claim.release()
+    fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    os.close(fd)
+
+
+def test_a_file_of_the_state_is_for_its_owner_only(tmp_path: Path) -> None:
+    claim = StateRoot(str(tmp_path)).claim(_WEB)
+    claim.write("state.json", b"{}")
+    claim.release()
+    assert (tmp_path / "web" / "state.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_claim_that_is_abandoned_leaves_nothing_of_a_half_written_file(tmp_path: Path) -> None:
+    claim = StateRoot(str(tmp_path)).claim(_WEB)
+    (tmp_path / "web" / ".state.json").write_bytes(b"{")
+    claim.abandon()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_with_the_name_of_a_container_is_none(tmp_path: Path) -> None:
+    (tmp_path / "web").touch()
+    root = StateRoot(str(tmp_path))
+    root.refuse_taken(_WEB)
+    with pytest.raises(NotFound):
+        root.find("web")
+    with pytest.raises(AlreadyExists):
+        root.claim(_WEB)
+
+
+@pytest.mark.parametrize("text", ["", "{", "not json", '{"id": '])
+def test_a_state_that_is_not_whole_is_that_of_a_container_without_a_process(tmp_path: Path, text: str) -> None:
+    sample = make_sample(tmp_path)
+    (sample.directory / "state.json").write_text(text, encoding="ascii")
+    (sample.directory / "config.json").write_text(text, encoding="ascii")
+    found = sample.container()
+    assert (found.pid, found.start_time, found.bundle, found.cgroup_paths) == (0, 0, "", {})
+    assert found.status() == "stopped"
+    assert found.config() == {}
+
+
+def test_the_configuration_is_that_of_the_state_directory(tmp_path: Path) -> None:
+    sample = make_sample(tmp_path, config={"ociVersion": "1.0.0"})
+    assert sample.container().config() == {"ociVersion": "1.0.0"}
+    (sample.directory / "config.json").unlink()
+    assert sample.container().config() == {}
+
+
+def test_one_that_listens_while_its_creator_holds_the_lock_is_creating(running: Sample) -> None:
+    with running.waiting_for_start():
+        assert running.container().status() == "created"
+        with running.locked():
+            assert running.container().status() == "creating"
+
+
+def test_a_run_is_running_once_its_program_is_executed_though_the_lock_is_held(running: Sample) -> None:
+    with running.locked():
+        assert running.container().status() == "running"
+
+
+def test_a_run_whose_init_is_still_the_executor_is_creating(tmp_path: Path) -> None:
+    sleep = shutil.which("sleep")
+    assert sleep is not None
+    program = os.memfd_create("orun", 0)
+    with open(sleep, "rb") as file:  # noqa: PTH123 (bytes for a descriptor)
+        os.write(program, file.read())
+    with subprocess.Popen(["sleep", "1000"], executable=f"/proc/self/fd/{program}", pass_fds=[program]) as init:
+        try:
+            sample = make_sample(tmp_path, pid=init.pid)
+            with sample.locked():
+                assert sample.container().status() == "creating"
+            assert sample.container().status() == "running"
+        finally:
+            init.kill()
+            os.close(program)
+
+
+@pytest.mark.parametrize(("state", "status"), [("FROZEN", "paused"), ("FREEZING", "paused"), ("THAWED", "running")])
+def test_a_frozen_one_is_paused(
+    root: Path, tmp_path: Path, child: subprocess.Popen[bytes], state: str, status: str
+) -> None:
+    freezer = make_cgroup(tmp_path / "freezer", freezer__state=f"{state}\n")
+    sample = make_sample(root, pid=child.pid, cgroups={"freezer": freezer})
+    assert sample.container().status() == status
+
+
+def test_a_process_that_has_ended_is_no_longer_there_though_the_socket_is(
+    running: Sample, child: subprocess.Popen[bytes]
+) -> None:
+    with running.waiting_for_start():
+        child.kill()
+        child.wait()
+        assert running.container().status() == "stopped"
+
+
+def test_looking_leaves_no_fd(running: Sample) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with running.waiting_for_start():
+        running.container().status()
+    running.container().status()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_state_directory_may_have_a_path_longer_than_a_sockets(
+    tmp_path: Path, child: subprocess.Popen[bytes]
+) -> None:
+    sample = make_sample(tmp_path / ("d" * 120), pid=child.pid)
+    with sample.waiting_for_start():
+        assert sample.container().status() == "created"
+
+
+def test_a_delete_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_directory, "_LOCK_TIMEOUT_S", 0.02)
+    sample = make_sample(tmp_path)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with sample.locked(), pytest.raises(FailedPrecondition) as caught:
+        lock_for_delete(sample.container())
+    assert str(caught.value) == 'container "web" is still being created; try again'
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_delete_gets_the_lock_of_a_creator_that_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = StateRoot(str(tmp_path)).claim(_WEB)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: claim.release())
+    fd = lock_for_delete(StateRoot(str(tmp_path)).find("web"))
+    assert fd is not None
+    os.close(fd)
+
+
+def test_only_unfinished_files_are_removed(tmp_path: Path) -> None:
+    sample = make_sample(tmp_path)
+    for name in (".state.json", ".config.json", ".state.json.7"):
+        (sample.directory / name).touch()
+    remove_unfinished_files(sample.container())
+    assert {path.name for path in sample.directory.iterdir()} == {"state.json", "config.json"}

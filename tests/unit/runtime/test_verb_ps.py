@@ -45,7 +45,8 @@ def ps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "root           8       7 other 7\n"
         "root          12       7 second\n"
         "root\n"
-        "root         300      30 third\n",
+        "root         300      30 third\n"
+        "root           3       1 a part of 30\n",
         encoding="ascii",
     )
     return output
