@@ -1,4 +1,4 @@
-"""The points at which the two processes of a plan wait for each other, in the order of their use.
+"""The points at which the two processes of a plan wait for each other, in the order in which init meets them.
 
 They are the tags of `release` and `await`, `signal` and `wait_signal`.
 """
@@ -6,8 +6,8 @@ They are the tags of `release` and `await`, `signal` and `wait_signal`.
 from __future__ import annotations
 
 TAG_MAPS = 1  # the id maps are written
-TAG_CGROUP = 2  # the cgroup is there, with its limits
-TAG_STAGE = 3  # the stage has made init
+TAG_STAGE = 2  # the stage has made init
+TAG_CGROUP = 3  # the cgroup is there, with its limits
 TAG_HOOKS = 4  # the container's mounts are there, the runtime's hooks may run
 TAG_STATE = 5  # state.json names the pid, the container may become permanent
 TAG_READY = 6  # everything is set up: created

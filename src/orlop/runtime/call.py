@@ -55,6 +55,5 @@ class Call:
         if any(ord(character) < 0x20 for character in text):
             raise InvalidArgument(f"{text!r}: a path with a control character", hint="rename it")
         path = text if text.startswith("/") else f"{self.hello.cwd}/{text}"
-        while path.endswith("/") and len(path) > 1:
-            path = path[:-1]
-        return path.replace("/./", "/")
+        # Not "..": behind a link it is not what it looks like.
+        return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))

@@ -124,7 +124,7 @@ def parse_flags(flags: Sequence[Flag], words: list[str], where: str) -> tuple[Op
             return options, words[position + 1 :]
         if len(word) < 2 or word[0] != "-":
             break
-        name, has_value, value = word.lstrip("-").partition("=")
+        name, has_value, value = word.removeprefix("-").removeprefix("-").partition("=")
         spelled = word.split("=", 1)[0]
         flag = by_name.get(name)
         if flag is None:
@@ -197,9 +197,12 @@ def _flag_lines(flags: Sequence[Flag]) -> list[str]:
     return [f"   {names:<{width}}  {text}" for names, text in rows]
 
 
+_DIGITS_MAX = 19  # what fits into 64 bits
+
+
 def _number(spelled: str, text: str) -> int:
     digits = text[1:] if text[:1] == "-" else text
-    if not (digits.isascii() and digits.isdigit()):
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS_MAX):
         raise InvalidArgument(f'{spelled}: "{text}" is not a whole number', hint="write digits only")
     return int(text)
 

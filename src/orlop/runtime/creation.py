@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from orlop.runtime.call import Call
 
 _CONFIG_MAX_BYTES = 16 << 20
+_READ_BYTES = 1 << 16
+_FDS_MAX = 1 << 20
 
 
 def create_container(call: Call, *, is_run: bool, is_detached: bool) -> None:
@@ -117,8 +119,12 @@ def preserved_fds(call: Call) -> int:
     count = call.options.number("preserve-fds")
     if count < 0:
         raise InvalidArgument(f"--preserve-fds: {count} is negative", hint="give a number of file descriptors")
+    if count > _FDS_MAX:
+        raise InvalidArgument(
+            f"--preserve-fds: {count} is more than a process can have", hint=f"give {_FDS_MAX} at most"
+        )
     listen = call.hello.environment.get("LISTEN_FDS", "")
-    if listen.isascii() and listen.isdigit():
+    if listen.isascii() and listen.isdigit() and len(listen) < len(str(_FDS_MAX)):
         count += int(listen)
     return count
 
@@ -132,18 +138,17 @@ def read_config(bundle: str) -> bytes:
     """
     path = f"{bundle}/{CONFIG_FILE}"
     try:
-        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC)
+        fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)  # a FIFO has nothing to wait for
     except FileNotFoundError:
         raise NotFound(f"{path} does not exist", hint="make one with `orun spec`, or give --bundle") from None
     except NotADirectoryError:
         raise NotFound(f"{bundle} is not a directory", hint="give the bundle's directory with --bundle") from None
     try:
-        size = posix.fstat(fd).st_size
-        if size > _CONFIG_MAX_BYTES:
-            raise InvalidArgument(f"config.json: {size} bytes are more than 16 MiB", hint="make it smaller")
         data = b""
-        while part := posix.read(fd, size + 1 - len(data) or 1):
+        while part := posix.read(fd, _READ_BYTES):
             data += part
+            if len(data) > _CONFIG_MAX_BYTES:
+                raise InvalidArgument("config.json: it is larger than 16 MiB", hint="make it smaller")
     except IsADirectoryError:
         raise InvalidArgument(f"{path} is a directory", hint="it must be a file") from None
     finally:

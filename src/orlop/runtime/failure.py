@@ -77,7 +77,7 @@ def _call_text(operation: str, step: Step) -> str:
     """The system call with the arguments that matter, numbers by name."""
     from orlop.linux import flags
 
-    call = BY_NAME[operation].call
+    call = BY_NAME[operation].call if operation in BY_NAME else operation
     path = f' "{step.s0}"' if step.s0 else ""
     if operation in ("write", "write_slot", "sysctl", "write_init_proc", "write_self_proc"):
         data = step.blob.decode("utf-8", "replace").strip()

@@ -23,7 +23,7 @@ class Log:
         time = timestamp()[:19] + "Z"
         if self.is_json:
             return encode({"level": level, "msg": message, "time": time}) + "\n"
-        quoted = message.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        quoted = one_line(message.replace("\\", "\\\\").replace('"', '\\"'))
         return f'time="{time}" level={level} msg="{quoted}"\n'
 
     def write(self, level: str, message: str) -> None:
@@ -36,3 +36,10 @@ class Log:
             posix.write(fd, self.line(level, message).encode("utf-8", "backslashreplace"))
         finally:
             posix.close(fd)
+
+
+def one_line(text: str) -> str:
+    """A message without control characters, which could forge lines or move a terminal's cursor."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -40,18 +40,10 @@ def load(verb: str, root: str) -> bool:
 
 def store(verb: str, root: str) -> None:
     """Write the bundle of a verb, from the modules that are loaded now; when it cannot be written, nothing happens."""
-    rows = []
-    for name in _in_import_order([name for name in sys.modules if name.split(".")[0] == _PACKAGE]):
-        module = sys.modules[name]
-        path = module.__file__ or ""
-        found = posix.stat(path)
-        with open(path, "rb") as file:
-            code = compile(file.read(), path, "exec", dont_inherit=True)
-        rows.append((name, hasattr(module, "__path__"), path, found.st_mtime_ns, found.st_size, code))
-    data = marshal.dumps((_FORMAT, sys.version, root, rows))
     path = _path(verb, root)
     temporary = f"{path}.{posix.getpid()}"
     try:
+        data = marshal.dumps((_FORMAT, sys.version, root, _rows()))
         _make_directories()
         fd = posix.open(temporary, posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o600)
         try:
@@ -61,6 +53,18 @@ def store(verb: str, root: str) -> None:
         posix.rename(temporary, path)
     except OSError:
         return
+
+
+def _rows() -> "list[tuple]":  # type: ignore[type-arg]  # name, is a package, path, mtime, size, code
+    rows = []
+    for name in _in_import_order([name for name in sys.modules if name.split(".")[0] == _PACKAGE]):
+        module = sys.modules[name]
+        path = module.__file__ or ""
+        found = posix.stat(path)
+        with open(path, "rb") as file:
+            code = compile(file.read(), path, "exec", dont_inherit=True)
+        rows.append((name, hasattr(module, "__path__"), path, found.st_mtime_ns, found.st_size, code))
+    return rows
 
 
 def _path(verb: str, root: str) -> str:

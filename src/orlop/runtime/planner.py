@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from orlop.errors import InvalidArgument, NotImplementedFeature, OrlopError
 from orlop.runtime.command_line import GLOBAL_FLAGS, HELP_FLAG, check_arguments, parse_flags
-from orlop.runtime.log import Log
+from orlop.runtime.log import Log, one_line
 from orlop.runtime.protocol import ExecutorFailed
 
 TYPE_CHECKING = False
@@ -132,13 +132,6 @@ def _fail(connection: Connection, log: Log, error: OrlopError) -> None:
     except OSError as failure:
         text += f" (and the log cannot be written: {failure})"
     connection.exit(1, stderr=f"orun: {text}\n")
-
-
-def one_line(text: str) -> str:
-    """A message without control characters, which could forge lines or move a terminal's cursor."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def _of_os_error(error: OSError) -> OrlopError:

@@ -171,7 +171,7 @@ class StateRoot:
         directory = f"{self.path}/{container_id}"
         try:
             with open(f"{directory}/{STATE_FILE}", "rb") as file:
-                record = decode(file.read(), f"{directory}/{STATE_FILE}")
+                record = _checked_record(decode(file.read(), f"{directory}/{STATE_FILE}"))
         except (FileNotFoundError, InvalidArgument):
             # mkdir was done, state.json not yet written: the creator is at it, or was killed there.
             if not _is_directory(directory):
@@ -238,6 +238,13 @@ class Claim:
     def release(self) -> None:
         """Let go of the lock."""
         posix.close(self.fd)
+
+
+def _checked_record(record: Any) -> dict[str, Any]:
+    """A state.json that is one. Raises InvalidArgument for anything else, which a power cut can leave."""
+    if not isinstance(record, dict) or not all(isinstance(record.get(key, 0), int) for key in ("pid", "startTime")):
+        raise InvalidArgument("state.json: it is no state", hint="delete the container")
+    return record
 
 
 def _taken(container_id: ContainerId) -> AlreadyExists:

@@ -84,7 +84,9 @@ def _interval(text: str) -> float:
     digits = text.rstrip("hms")
     unit = text[len(digits) :]
     try:
-        interval_s = float(digits) * _UNITS_S[unit]
+        # float() alone would take "inf", "1_0" and spaces.
+        is_plain = digits.isascii() and digits.removeprefix("-").replace(".", "", 1).isdecimal()
+        interval_s = float(digits if is_plain else "") * _UNITS_S[unit]
     except (ValueError, KeyError):
         raise InvalidArgument(f'--interval: "{text}" is not a duration', hint="for example 5s") from None
     if interval_s <= 0:

@@ -49,6 +49,7 @@ VERB = Verb(
 )
 
 _UID_MAX = (1 << 32) - 2
+_UID_DIGITS_MAX = 10
 _PROCESS_MAX_BYTES = 16 << 20
 
 
@@ -159,7 +160,7 @@ def _user(call: Call, user: dict[str, Any]) -> dict[str, Any]:
 
 def _id(text: str, kind: str) -> int:
     # Digits only, and never looked up as a name: CVE-2026-30892, CVE-2024-40635, CVE-2026-46680.
-    if not (text.isascii() and text.isdigit()) or int(text) > _UID_MAX:
+    if not (text.isascii() and text.isdigit() and len(text) <= _UID_DIGITS_MAX) or int(text) > _UID_MAX:
         raise InvalidArgument(f'--user: "{text}" is no {kind}', hint=f"write a number from 0 to {_UID_MAX}")
     return int(text)
 

@@ -43,7 +43,7 @@ def run(call: Call) -> Answer:
         return Answer("".join(f"{container.container_id}\n" for container in containers))
     states = [describe(container, _owner(container.directory)) for container in containers]
     if form == "json":
-        return Answer(encode(states) if states else "null")
+        return Answer((encode(states) if states else "null") + "\n")
     return Answer(_table(states))
 
 

@@ -112,6 +112,7 @@ def _resources_of_file(call: Call) -> dict[str, Any]:
     return resources
 
 
+_DIGITS_MAX = 19  # what fits into 64 bits
 _UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40, "b": 1}
 
 
@@ -125,7 +126,7 @@ def _number(name: str, text: str) -> int:
             unit, digits = _UNITS[lower[-1]], lower[:-1]
         else:
             digits = lower
-    if not (digits.isascii() and digits.isdigit()):
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS_MAX):
         raise InvalidArgument(f'--{name}: "{text}" is not a number', hint="for example 1048576")
     return int(digits) * unit * (-1 if text.startswith("-") else 1)
 
@@ -133,7 +134,7 @@ def _number(name: str, text: str) -> int:
 def _check_usage(memory: dict[str, Any], placement: CgroupPlacement, container_id: str) -> None:
     """memory.checkBeforeUpdate (config-linux.md): refuse a limit below what is in use, instead of killing for it."""
     limit = memory.get("limit") or 0
-    if not memory.get("checkBeforeUpdate") or limit <= 0:
+    if not memory.get("checkBeforeUpdate") or limit <= 0 or "memory" not in placement.by_controller():
         return
     file = "memory.current" if placement.mode == "v2" else "memory.usage_in_bytes"
     with open(f"{placement.by_controller()['memory']}/{file}", encoding="ascii") as usage:
@@ -150,7 +151,7 @@ def _widen_first(writes: list[LimitWrite], placement: CgroupPlacement) -> list[L
     """v1 wants memory <= memory and swap at every moment: when growing, the larger one is written first."""
     memory = next((one for one in writes if one.file == "memory.limit_in_bytes"), None)
     swap = next((one for one in writes if one.file == "memory.memsw.limit_in_bytes"), None)
-    if memory is None or swap is None:
+    if memory is None or swap is None or "memory" not in placement.by_controller():
         return writes
     with open(f"{placement.by_controller()['memory']}/{swap.file}", encoding="ascii") as file:
         current = int(file.read())
@@ -162,14 +163,14 @@ def _widen_first(writes: list[LimitWrite], placement: CgroupPlacement) -> list[L
 
 def _apply(writes: list[LimitWrite], placement: CgroupPlacement, container_id: str) -> None:
     paths = placement.by_controller()
-    done: list[tuple[str, str]] = []
     for write in writes:
-        directory = paths.get(write.controller)
-        if directory is None:
+        if write.controller not in paths:
             raise InvalidArgument(
                 f"{write.field}: this host has no {write.controller} cgroup controller", hint="drop it"
             )
-        file = f"{directory}/{write.file}"
+    done: list[tuple[str, str]] = []
+    for write in writes:
+        file = f"{paths[write.controller]}/{write.file}"
         try:
             with open(file, encoding="ascii") as old:
                 before = old.read().strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,16 +13,16 @@ from orlop.plan.context import SeccompProgram
 from orlop.plan.operation_table import BY_NAME
 from orlop.plan.operations import CODE
 from orlop.plan.simulator import broken_rules
-from orlop.plan.tags import TAG_STATE
+from orlop.plan.tags import TAG_HOOKS, TAG_STATE
 
 from .configurations import HOOKS, MAPPINGS, Case
-from .conftest import place
 from .plan_rules import as_wire, decode, empty_slots, rendezvous, root_slot, stray_paths, unknown_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orlop.plan.builder import Plan
+    from orlop.plan.cgroups import CgroupPlacement
 
 
 _CASES = 400
@@ -149,9 +150,11 @@ def test_the_two_processes_never_wait_for_each_other_for_ever(every_plan: list[t
     assert [(seed, stuck) for seed, plan in every_plan if (stuck := rendezvous(plan))] == []
 
 
-def test_tags_are_used_in_the_order_of_their_numbers(every_plan: list[tuple[int, Plan]]) -> None:
+def test_the_outer_process_uses_tags_in_the_order_of_their_numbers(every_plan: list[tuple[int, Plan]]) -> None:
     for seed, plan in every_plan:
-        tags = [step.n0 for step in plan.inner.steps if step.operation in ("await", "signal")]
+        tags = [step.n0 for step in plan.sections()[0].steps if step.operation in ("release", "wait_signal")]
+        used_twice = TAG_HOOKS  # there and back
+        assert [tag for tag in tags if tag != used_twice] == sorted(set(tags) - {used_twice}), seed
         assert tags == sorted(tags), seed
 
 
@@ -181,13 +184,15 @@ def test_every_step_uses_the_arguments_of_its_row_only(every_plan: list[tuple[in
             assert unknown_arguments(section.steps) == [], seed
 
 
-def test_cleanup_kills_first_and_ends_with_the_state_directory(every_plan: list[tuple[int, Plan]]) -> None:
+def test_cleanup_kills_first_and_ends_with_the_state_directory(
+    every_plan: list[tuple[int, Plan]], placement: Callable[[str], CgroupPlacement]
+) -> None:
     for seed, plan in every_plan:
         steps = plan.cleanup.steps
         assert steps[0].operation == "kill_init", seed
         assert (steps[-1].operation, steps[-1].s0) == ("rmdir", "/run/orun/web"), seed
         removed = [step.s0 for step in steps if step.operation == "rmdir"]
-        assert removed == [*place(Case(seed).mode).paths().values(), "/run/orun/web"], seed
+        assert removed == [*placement(Case(seed).mode).paths().values(), "/run/orun/web"], seed
 
 
 def test_without_a_new_pid_namespace_cleanup_kills_the_whole_cgroup(every_plan: list[tuple[int, Plan]]) -> None:
@@ -235,3 +240,99 @@ def test_a_detached_container_is_not_supervised(config: dict[str, Any], compiled
     assert foreground[-2:] == ["supervise", "cleanup"]
     assert compiled(config, keep=True).sections()[0].steps[-1].operation == "supervise"
     assert compiled(config, is_detached=True).sections()[0].steps[-1].operation == "detach_planner"
+
+
+def test_every_hook_is_told_the_state_of_its_moment(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+    config["hooks"] = HOOKS
+    config["annotations"] = {"a": "b"}
+    told: dict[str, dict[str, Any]] = {}
+    for section in compiled(config).sections():
+        for step in section.steps:
+            if step.operation == "hook":
+                kind = step.field.removeprefix("hooks.").removesuffix("[0]")
+                told[kind] = json.loads((step.s1 or "").replace("\x01", "42"))
+    assert {kind: state["status"] for kind, state in told.items()} == {
+        "prestart": "creating",
+        "createRuntime": "creating",
+        "createContainer": "creating",
+        "startContainer": "created",
+        "poststart": "running",
+        "poststop": "stopped",
+    }
+    assert [kind for kind, state in told.items() if "pid" not in state] == ["poststop"]
+    assert all((state["id"], state["bundle"]) == ("web", "/bundle") for state in told.values())
+    assert all(state["annotations"] == {"a": "b"} for state in told.values())
+
+
+def test_hooks_run_on_the_side_and_at_the_moment_that_the_spec_says(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    config["hooks"] = HOOKS
+    plan = compiled(config)
+    outer = [step.field if step.operation == "hook" else step.operation for step in plan.sections()[0].steps]
+    inner = [step.field if step.operation == "hook" else step.operation for step in plan.inner.steps]
+    of_outer = [one for one in outer if one.startswith("hooks")]
+    assert of_outer == ["hooks.prestart[0]", "hooks.createRuntime[0]", "hooks.poststart[0]"]
+    assert outer.index("hooks.createRuntime[0]") < outer.index("wait_exec") < outer.index("hooks.poststart[0]")
+    created, started = inner.index("hooks.createContainer[0]"), inner.index("hooks.startContainer[0]")
+    assert inner.index("mknod") < created < inner.index("mask") < inner.index("pivot_root")
+    assert inner.index("capabilities") < started < inner.index("execve")
+
+
+def test_a_created_container_starts_its_hooks_only_at_start(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    config["hooks"] = HOOKS
+    plan = compiled(config, is_run=False)
+    inner = [step.operation for step in plan.inner.steps]
+    assert inner[inner.index("await_start") :] == ["await_start", "hook", "execve"]
+    assert "hooks.poststart[0]" not in [step.field for step in plan.sections()[0].steps]
+
+
+def test_a_pid_file_is_written_after_all_went_well(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+    for is_run, waits in ((True, "wait_exec"), (False, "wait_signal")):
+        steps = [(one.operation, one.s0) for one in compiled(config, is_run=is_run, pid_file="/p").after_clone.steps]
+        assert steps.index((waits, None)) < steps.index(("write_atomic", "/p"))
+
+
+@pytest.mark.parametrize(
+    ("request_", "flags"), [({}, [1]), ({"console_socket": "/c"}, [0]), ({"is_detached": True}, [])]
+)
+def test_only_a_terminal_that_comes_to_us_is_relayed(
+    config: dict[str, Any], compiled: Callable[..., Plan], request_: dict[str, Any], flags: list[int]
+) -> None:
+    config["process"]["terminal"] = True
+    plan = compiled(config, **request_)
+    assert [step.n0 for step in plan.after_clone.steps if step.operation == "supervise"] == flags
+
+
+def test_a_sysctl_is_written_through_a_procfs_of_our_own_before_the_root_changes(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    config["linux"]["sysctl"] = {"net.ipv4.ip_forward": "1", "kernel.msgmax": "9"}
+    steps = compiled(config).inner.steps
+    written = [step for step in steps if step.operation == "sysctl"]
+    assert [(step.s0, step.blob) for step in written] == [("net/ipv4/ip_forward", b"1"), ("kernel/msgmax", b"9")]
+    assert written[0].field == "linux.sysctl.net.ipv4.ip_forward"
+    (procfs,) = {step.fd for step in written}
+    assert [step.s0 for step in steps if step.operation == "new_mount" and step.fd == procfs] == ["proc"]
+    assert not any(step.operation == "move_mount" and step.fd == procfs for step in steps)
+    names = [step.operation for step in steps]
+    assert names.index("sysctl") < names.index("pivot_root")
+
+
+@pytest.mark.parametrize(("path", "opened"), [("rootfs", "/bundle/rootfs"), ("/srv/r", "/srv/r")])
+def test_a_relative_root_is_the_bundles(
+    config: dict[str, Any], compiled: Callable[..., Plan], path: str, opened: str
+) -> None:
+    config["root"]["path"] = path
+    sources = [step.s0 for step in compiled(config).outer.steps if step.operation == "open_tree"]
+    assert sources == [opened]
+    assert compiled(config).outer.steps[-1].operation == "clone"
+
+
+def test_a_failure_is_told_about_the_verb_and_the_container(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    assert compiled(config).subject == 'cannot run container "web"'
+    assert compiled(config, is_run=False).subject == 'cannot create container "web"'

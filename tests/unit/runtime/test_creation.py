@@ -80,7 +80,7 @@ def test_a_configuration_of_more_than_16_mib(tmp_path: Path) -> None:
     os.truncate(path, _BIG + 1)
     with pytest.raises(InvalidArgument) as caught:
         read_config(str(tmp_path))
-    assert str(caught.value) == "config.json: 16777217 bytes are more than 16 MiB; make it smaller"
+    assert str(caught.value) == "config.json: it is larger than 16 MiB; make it smaller"
 
 
 def test_no_fd_stays_open(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orlop.runtime.command_line import HELP_FLAG, Verb
-from orlop.runtime.planner import VERBS, one_line, serve
+from orlop.runtime.log import one_line
+from orlop.runtime.planner import VERBS, serve
 from orlop.runtime.protocol import ExecutorGone
 
 from .fake_executor import DONE, FAIL, WARN, frame, hello, report
