@@ -10,6 +10,8 @@ from orlop.errors import InvalidArgument
 from orlop.plan.builder import MAGIC, Plan, counts, strings_blob, u32_blob, u64_blob
 from orlop.plan.operations import CODE, ENCODING, OPERATION_SIZE, SLOT_MAX
 
+from .plan_rules import as_wire, decode
+
 _HEADER = struct.Struct("<IIIIIII")
 
 
@@ -96,3 +98,84 @@ def test_bytes_that_are_no_text_survive() -> None:
     plan = Plan("x")
     plan.outer.add("unlink", s0=b"/\xff".decode("utf-8", "surrogateescape"))
     assert b"/\xff\0" in plan.encode()
+
+
+def test_a_plan_with_nothing_in_it_is_a_header_and_one_nul() -> None:
+    assert Plan("x").encode() == _HEADER.pack(MAGIC, 1, 0, 1, 0, 0, 0) + b"\0"
+
+
+@pytest.mark.parametrize("text", ["", "a", "ü", "\udcff", "with \x01 and \x02", "/" * 5000])
+def test_every_string_comes_back(text: str) -> None:
+    plan = Plan("x")
+    plan.inner.add("symlink", s0=text, s1=text)
+    plan.inner.add("symlink", s0="/other")
+    assert decode(plan.encode()).sections[1] == [as_wire(step) for step in plan.inner.steps]
+
+
+def test_an_empty_string_is_not_no_string() -> None:
+    plan = Plan("x")
+    plan.outer.add("open_tree", s0="")
+    plan.outer.add("open_tree")
+    assert [step.s0 for step in decode(plan.encode()).sections[0]] == ["", None]
+
+
+def test_the_largest_arguments_come_back() -> None:
+    plan = Plan("x")
+    plan.outer.add("open", fd=255, at=255, n0=(1 << 64) - 1, n1=(1 << 64) - 1, flags=0xFFFF, blob=bytes(1 << 16))
+    assert decode(plan.encode()).sections[0] == [as_wire(plan.outer.steps[0])]
+
+
+@pytest.mark.parametrize(("name", "value"), [("n0", -1), ("n1", 1 << 64), ("fd", 1 << 15), ("flags", 1 << 16)])
+def test_a_number_that_the_executor_cannot_hold_is_never_written(name: str, value: int) -> None:
+    plan = Plan("x")
+    plan.outer.add("open")
+    setattr(plan.outer.steps[0], name, value)
+    with pytest.raises(struct.error):
+        plan.encode()
+
+
+def test_an_operation_that_the_executor_does_not_know_is_never_written() -> None:
+    plan = Plan("x")
+    plan.outer.add("mount")
+    with pytest.raises(KeyError, match="mount"):
+        plan.encode()
+
+
+def test_a_field_and_its_hints_go_to_the_steps_that_follow() -> None:
+    plan = Plan("x")
+    plan.inner.about("first", {2: "make it"})
+    plan.inner.add("setsid")
+    plan.inner.about("second")
+    plan.inner.add("setsid")
+    assert [(step.field, step.hints) for step in plan.inner.steps] == [("first", {2: "make it"}), ("second", None)]
+
+
+def test_the_parts_of_the_outer_section_are_numbered_as_one() -> None:
+    plan = Plan("x")
+    for section, field in ((plan.after_clone, "c"), (plan.until_cgroup, "b"), (plan.outer, "a"), (plan.cleanup, "z")):
+        section.about(field)
+        section.add("setsid")
+    found = [plan.step(0, index) for index in range(3)]
+    assert [step.field if step else None for step in found] == ["a", "b", "c"]
+    last = plan.step(2, 0)
+    assert last is not None
+    assert last.field == "z"
+    assert plan.step(0, 3) is None
+
+
+def test_slots_that_run_out_while_only_the_inner_section_has_a_field_name_that() -> None:
+    plan = Plan("x")
+    plan.inner.about("mounts[300]")
+    for _ in range(SLOT_MAX):
+        plan.slot()
+    with pytest.raises(InvalidArgument, match=r"config\.json: mounts\[300\]: "):
+        plan.slot()
+
+
+def test_counts_keep_both_numbers_apart() -> None:
+    argv, env = ["a"] * 70000, ["b"] * 3
+    assert (counts(argv, env) & 0xFFFFFFFF, counts(argv, env) >> 32) == (70000, 3)
+
+
+def test_an_empty_argument_keeps_its_place() -> None:
+    assert strings_blob(["a", "", "b"], [""]) == b"a\0\0b\0\0"

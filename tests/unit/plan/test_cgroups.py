@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orlop.errors import InvalidArgument
+from orlop.linux.device_filter import device_filter_program
 from orlop.plan.builder import Plan
 from orlop.plan.cgroups import (
+    CgroupDirectory,
+    CgroupPlacement,
     cpu_weight,
     create_cgroup,
     device_rule_text,
@@ -18,11 +21,10 @@ from orlop.plan.cgroups import (
     limit_writes,
     remove_cgroup,
 )
+from orlop.plan.operations import BEST_EFFORT, IGNORE_EEXIST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from orlop.plan.cgroups import CgroupPlacement
 
 _RESOURCES: dict[str, Any] = {
     "memory": {"limit": 100, "swap": 300, "reservation": 50, "swappiness": 0, "disableOOMKiller": True},
@@ -188,3 +190,230 @@ def test_removal_kills_only_when_asked() -> None:
     plan = Plan("x")
     remove_cgroup(plan, ["/a"], kill_processes=True)
     assert [step.operation for step in plan.cleanup.steps] == ["kill_cgroup", "rmdir"]
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "v1", "v2"),
+    [
+        ("memory", "limit", 7, "memory memory.limit_in_bytes 7", "memory memory.max 7"),
+        ("memory", "limit", -1, "memory memory.limit_in_bytes -1", "memory memory.max max"),
+        ("memory", "swap", -1, "memory memory.memsw.limit_in_bytes -1", "memory memory.swap.max max"),
+        ("memory", "reservation", 7, "memory memory.soft_limit_in_bytes 7", "memory memory.low 7"),
+        ("memory", "swappiness", 0, "memory memory.swappiness 0", ""),
+        ("memory", "disableOOMKiller", True, "memory memory.oom_control 1", ""),
+        ("memory", "disableOOMKiller", False, "", ""),
+        ("memory", "kernel", 7, "", ""),
+        ("memory", "kernelTCP", 7, "", ""),
+        ("memory", "useHierarchy", True, "", ""),
+        ("memory", "checkBeforeUpdate", True, "", ""),
+        ("cpu", "shares", 1024, "cpu cpu.shares 1024", "cpu cpu.weight 100"),
+        ("cpu", "shares", 0, "", ""),
+        ("cpu", "quota", 5, "cpu cpu.cfs_quota_us 5", "cpu cpu.max 5 100000"),
+        ("cpu", "quota", -1, "cpu cpu.cfs_quota_us -1", "cpu cpu.max max 100000"),
+        ("cpu", "quota", 0, "", ""),
+        ("cpu", "burst", 3, "cpu cpu.cfs_burst_us 3", "cpu cpu.max.burst 3"),
+        ("cpu", "cpus", "0-1", "cpuset cpuset.cpus 0-1", "cpuset cpuset.cpus 0-1"),
+        ("cpu", "cpus", "", "", ""),
+        ("cpu", "mems", "0", "cpuset cpuset.mems 0", "cpuset cpuset.mems 0"),
+        ("cpu", "idle", 0, "cpu cpu.idle 0", "cpu cpu.idle 0"),
+        ("cpu", "idle", 1, "cpu cpu.idle 1", "cpu cpu.idle 1"),
+        ("pids", "limit", 9, "pids pids.max 9", "pids pids.max 9"),
+        ("pids", "limit", -1, "pids pids.max max", "pids pids.max max"),
+    ],
+)
+def test_every_limit_is_one_write_that_names_its_field(section: str, key: str, value: object, v1: str, v2: str) -> None:
+    for is_v2, wanted in ((False, v1), (True, v2)):
+        writes = limit_writes({section: {key: value}}, is_v2=is_v2)
+        assert [f"{write.controller} {write.file} {write.value}" for write in writes] == ([wanted] if wanted else [])
+        assert all(write.field == f"linux.resources.{section}.{key}" for write in writes)
+
+
+@pytest.mark.parametrize(
+    ("key", "file"),
+    [("realtimePeriod", "cpu.rt_period_us"), ("realtimeRuntime", "cpu.rt_runtime_us"), ("period", "cpu.cfs_period_us")],
+)
+def test_periods_on_v1(key: str, file: str) -> None:
+    assert _files({"cpu": {key: 5}}, is_v2=False) == [(file, "5")]
+
+
+def test_a_period_is_written_before_what_must_fit_into_it() -> None:
+    cpu = {"burst": 1, "quota": 2, "period": 3, "realtimeRuntime": 4, "realtimePeriod": 5}
+    files = [file for file, _ in _files({"cpu": cpu}, is_v2=False)]
+    assert files.index("cpu.cfs_period_us") < files.index("cpu.cfs_quota_us") < files.index("cpu.cfs_burst_us")
+    assert files.index("cpu.rt_period_us") < files.index("cpu.rt_runtime_us")
+
+
+@pytest.mark.parametrize(("memory", "swap"), [({"limit": 100, "swap": 100}, "0"), ({"limit": 100, "swap": 101}, "1")])
+def test_on_v2_swap_is_what_is_left_without_memory(memory: dict[str, int], swap: str) -> None:
+    assert ("memory.swap.max", swap) in _files({"memory": memory}, is_v2=True)
+
+
+def test_unlimited_memory_and_a_swap_limit_are_refused_on_v2() -> None:
+    with pytest.raises(InvalidArgument, match=r"memory\.swap: on cgroup v2 a swap limit needs memory\.limit"):
+        limit_writes({"memory": {"limit": -1, "swap": 5}}, is_v2=True)
+
+
+def test_unified_files_are_written_as_they_are_and_after_the_limits() -> None:
+    resources = {"unified": {"cpu.weight": "5", "memory.high": "max"}, "pids": {"limit": 1}}
+    writes = limit_writes(resources, is_v2=True)
+    assert [(write.controller, write.file, write.value) for write in writes] == [
+        ("pids", "pids.max", "1"),
+        ("", "cpu.weight", "5"),
+        ("", "memory.high", "max"),
+    ]
+    assert writes[1].field == 'linux.resources.unified["cpu.weight"]'
+
+
+def test_cpu_weight_stays_in_the_range_of_the_kernel() -> None:
+    weights = [cpu_weight(1 << bit) for bit in range(19)]
+    assert weights == sorted(weights)
+    assert (min(weights), max(weights)) == (1, 10000)
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ({}, "a"),
+        ({"type": "a", "access": "rwm"}, "a"),
+        ({"type": "c"}, "c *:* rwm"),
+        ({"type": "c", "access": ""}, "c *:* rwm"),
+        ({"type": "b", "major": 8}, "b 8:* rwm"),
+        ({"type": "b", "minor": 0}, "b *:0 rwm"),
+        ({"type": "c", "major": -1, "minor": -1, "access": "m"}, "c *:* m"),
+        ({"type": "c", "major": 0, "minor": 0, "access": "rw"}, "c 0:0 rw"),
+    ],
+)
+def test_device_rules_as_the_kernel_reads_them(rule: dict[str, Any], text: str) -> None:
+    assert device_rule_text(rule) == text
+
+
+def _texts(rules: list[dict[str, Any]]) -> list[str]:
+    return [f"{'allow' if rule['allow'] else 'deny'} {device_rule_text(rule)}" for rule in rules]
+
+
+def test_without_rules_all_but_the_defaults_is_refused() -> None:
+    assert _texts(effective_device_rules([])) == [
+        "deny a",
+        "allow c *:* m",
+        "allow b *:* m",
+        "allow c 1:3 rwm",
+        "allow c 1:8 rwm",
+        "allow c 1:7 rwm",
+        "allow c 5:0 rwm",
+        "allow c 1:5 rwm",
+        "allow c 1:9 rwm",
+        "allow c 136:* rwm",
+        "allow c 5:2 rwm",
+        "allow c 10:200 rwm",
+    ]
+
+
+def test_a_rule_for_all_devices_forgets_those_before_it() -> None:
+    fuse = {"allow": True, "type": "c", "major": 10, "minor": 229}
+    disk = {"allow": True, "type": "b", "major": 8, "minor": 0}
+    assert _texts(effective_device_rules([fuse, {"allow": False}, disk]))[:3] == [
+        "deny a",
+        "allow b 8:0 rwm",
+        "allow c *:* m",
+    ]
+
+
+def test_an_exception_from_everything_is_kept() -> None:
+    rules = effective_device_rules([{"allow": True}, {"allow": False, "type": "b", "major": 8}])
+    assert _texts(rules)[:2] == ["allow a", "deny b 8:* rwm"]
+
+
+def test_device_rules_are_written_in_their_order_through_one_open_file_per_run(
+    placement: Callable[[str], CgroupPlacement],
+) -> None:
+    rules = [
+        {"allow": True, "type": "c", "major": 10, "minor": 1},
+        {"allow": False, "type": "b", "major": 8, "minor": 0},
+    ]
+    plan = Plan("x")
+    create_cgroup(plan, placement("v1"), {"devices": rules})
+    told = [
+        (step.s0 or "").rpartition("/")[2] if step.operation == "open" else step.blob.decode()
+        for step in plan.until_cgroup.steps
+        if step.field == "linux.resources.devices" and step.operation != "close"
+    ]
+    assert told[:7] == [
+        "devices.deny",
+        "a",
+        "devices.allow",
+        "c 10:1 rwm",
+        "devices.deny",
+        "b 8:0 rwm",
+        "devices.allow",
+    ]
+    assert told.count("devices.allow") == 2
+    assert plan.until_cgroup.steps[-1].operation == "close"
+
+
+@pytest.mark.parametrize("mode", ["v1", "hybrid"])
+def test_a_container_that_may_use_every_device_writes_no_rule(
+    placement: Callable[[str], CgroupPlacement], mode: str
+) -> None:
+    plan = Plan("x")
+    create_cgroup(plan, placement(mode), {"devices": [{"allow": True, "access": "rwm"}]})
+    assert "linux.resources.devices" not in [step.field for step in plan.until_cgroup.steps]
+
+
+def test_the_filter_of_v2_enforces_the_rules_in_force(placement: Callable[[str], CgroupPlacement]) -> None:
+    rules = [{"allow": True, "type": "c", "major": 10, "minor": 229, "access": "rw"}]
+    plan = Plan("x")
+    create_cgroup(plan, placement("v2"), {"devices": rules})
+    (loaded,) = [step for step in plan.outer.steps if step.operation == "device_filter"]
+    assert loaded.blob == device_filter_program(effective_device_rules(rules))
+    assert [step.s0 for step in plan.outer.steps if step.operation == "open"] == ["/sys/fs/cgroup/web"] * 2
+
+
+def test_limits_go_to_the_directory_of_their_controller(placement: Callable[[str], CgroupPlacement]) -> None:
+    plan = Plan("x")
+    create_cgroup(plan, placement("hybrid"), {"cpu": {"shares": 5}, "memory": {"limit": 6}})
+    written = {step.s0: step.blob for step in plan.until_cgroup.steps if step.field.startswith("linux.resources.")}
+    assert written["/sys/fs/cgroup/cpu,cpuacct/web/cpu.shares"] == b"5"
+    assert written["/sys/fs/cgroup/memory/web/memory.limit_in_bytes"] == b"6"
+
+
+def test_on_v2_limits_are_set_before_the_clone(placement: Callable[[str], CgroupPlacement]) -> None:
+    plan = Plan("x")
+    slot = create_cgroup(plan, placement("v2"), {"pids": {"limit": 6}})
+    assert plan.until_cgroup.steps == []
+    assert ("/sys/fs/cgroup/web/pids.max", b"6") in [(step.s0, step.blob) for step in plan.outer.steps]
+    assert plan.outer.steps[-1].fd == slot
+
+
+def test_without_a_unified_hierarchy_there_is_no_slot_for_the_clone(
+    placement: Callable[[str], CgroupPlacement],
+) -> None:
+    assert create_cgroup(Plan("x"), placement("v1"), {}) == -1
+
+
+def test_controllers_that_ancestors_lack_are_asked_for_and_may_fail() -> None:
+    directory = CgroupDirectory("", ("pids",), "/c/a/web", ["/c/a", "/c/a/web"])
+    plan = Plan("x")
+    create_cgroup(plan, CgroupPlacement("v2", [directory], [("/c/cgroup.subtree_control", "pids")]), {})
+    first = [(step.operation, step.s0, step.blob, step.flags) for step in plan.outer.steps[:3]]
+    assert first == [
+        ("mkdir", "/c/a", b"", IGNORE_EEXIST),
+        ("mkdir", "/c/a/web", b"", IGNORE_EEXIST),
+        ("write", "/c/cgroup.subtree_control", b"+pids", BEST_EFFORT),
+    ]
+
+
+def test_a_placement_tells_directories_by_controller_and_by_hierarchy(
+    placement: Callable[[str], CgroupPlacement],
+) -> None:
+    hybrid = placement("hybrid")
+    by_controller = hybrid.by_controller()
+    assert by_controller["cpuacct"] == by_controller["cpu"] == "/sys/fs/cgroup/cpu,cpuacct/web"
+    assert by_controller[""] == "/sys/fs/cgroup/unified/web"
+    assert hybrid.paths()["name=systemd"] == "/sys/fs/cgroup/systemd/web"
+    assert list(hybrid.paths()) == [directory.hierarchy for directory in hybrid.directories]
+
+
+def test_nothing_is_killed_in_no_cgroup_at_all() -> None:
+    plan = Plan("x")
+    remove_cgroup(plan, [], kill_processes=True)
+    assert plan.cleanup.steps == []

@@ -6,7 +6,14 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from orlop.linux.flags import OPEN_TREE_CLONE
 from orlop.plan.builder import u32_blob
+from orlop.plan.operations import TARGET_FILE
+
+from .configurations import MAPPINGS
+from .plan_rules import root_slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,3 +70,68 @@ def test_in_a_user_namespace_devices_are_bound(config: dict[str, Any], compiled:
 def test_a_bound_dev_gets_no_nodes(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
     config["mounts"] = [{"destination": "/dev", "type": "bind", "source": "/dev", "options": ["rbind"]}]
     assert not _nodes(compiled(config))
+
+
+def _with_user_namespace(config: dict[str, Any]) -> None:
+    config["linux"]["namespaces"].append({"type": "user"})
+    config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = MAPPINGS
+
+
+def test_in_a_user_namespace_every_device_is_opened_outside_and_attached_beneath_the_root(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    _with_user_namespace(config)
+    config["linux"]["devices"] = [{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229}]
+    plan = compiled(config)
+    opened = {
+        step.s0: step for step in plan.outer.steps if step.operation == "open_tree" and step.n0 == OPEN_TREE_CLONE
+    }
+    names = ("null", "zero", "full", "random", "urandom", "tty", "fuse")
+    assert list(opened) == [f"/dev/{name}" for name in names]
+    assert opened["/dev/fuse"].field == "linux.devices[0] (/dev/fuse)"
+    for path, source in opened.items():
+        steps = [step for step in plan.inner.steps if step.field == source.field]
+        targets = [step for step in steps if step.operation == "target" and step.s0 == path]
+        assert [(step.n1, step.at) for step in targets] == [(TARGET_FILE, root_slot(plan))]
+        moved = [step for step in steps if step.operation == "move_mount" and step.s0 == path]
+        assert [step.fd for step in moved] == [source.fd]
+
+
+def test_a_bound_device_is_closed_once_it_is_attached(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+    _with_user_namespace(config)
+    plan = compiled(config)
+    slots = {step.fd for step in plan.outer.steps if step.operation == "open_tree" and step.n0 == OPEN_TREE_CLONE}
+    assert slots <= {step.fd for step in plan.inner.steps if step.operation == "close"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "file_type"), [("c", stat.S_IFCHR), ("u", stat.S_IFCHR), ("b", stat.S_IFBLK), ("p", stat.S_IFIFO)]
+)
+def test_every_kind_of_node(config: dict[str, Any], compiled: Callable[..., Plan], kind: str, file_type: int) -> None:
+    config["linux"]["devices"] = [{"path": "/dev/x", "type": kind, "major": 300, "minor": 1000, "fileMode": 0o1640}]
+    node = _nodes(compiled(config))["/dev/x"]
+    assert node.n0 == file_type | 0o1640
+    assert node.n1 == (0 if kind == "p" else os.makedev(300, 1000))
+
+
+def test_a_node_of_root_is_not_given_to_anybody(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+    config["linux"]["devices"] = [
+        {"path": "/dev/x", "type": "p", "uid": 0, "gid": 0},
+        {"path": "/dev/y", "type": "p", "gid": 5},
+    ]
+    nodes = _nodes(compiled(config))
+    assert (nodes["/dev/x"].blob, nodes["/dev/y"].blob) == (b"", u32_blob(0, 5))
+
+
+def test_a_file_type_in_the_mode_is_not_taken_twice(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+    config["linux"]["devices"] = [
+        {"path": "/dev/x", "type": "c", "major": 1, "minor": 1, "fileMode": stat.S_IFCHR | 0o600}
+    ]
+    assert _nodes(compiled(config))["/dev/x"].n0 == stat.S_IFCHR | 0o600
+
+
+def test_links_come_after_the_mounts_that_may_cover_dev(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+    steps = compiled(config).inner.steps
+    mounted = max(index for index, step in enumerate(steps) if step.operation == "move_mount")
+    made = [index for index, step in enumerate(steps) if step.operation in ("mknod", "symlink") and "dev" in step.field]
+    assert mounted < min(made)

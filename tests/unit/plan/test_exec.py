@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from orlop.linux.flags import CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER
 from orlop.plan.context import ExecRequest, HostFacts
 from orlop.plan.exec import compile_exec
+from orlop.plan.namespaces import FLAG_OF_TYPE
 from orlop.plan.simulator import broken_rules
+
+from .plan_rules import as_wire, decode, empty_slots, rendezvous, unknown_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,3 +81,89 @@ def test_a_failed_exec_leaves_no_process_and_no_pid_file(
     assert [step.operation for step in plan.cleanup.steps] == ["kill_init"]
     names = [step.operation for step in plan.after_clone.steps]
     assert names.index("wait_exec") < names.index("write_atomic")
+
+
+def test_every_exec_keeps_the_rules_of_all_plans(
+    config: dict[str, Any], placement: Callable[[str], CgroupPlacement]
+) -> None:
+    choices = {
+        "terminal": (True, False),
+        "no_new_privileges": (True, False),
+        "user": (True, False),
+        "is_detached": (True, False),
+        "console_socket": (None, "/c"),
+        "cgroup_joins": ({}, {"": "/u"}, {"freezer": "/f", "pids": "/p"}),
+    }
+    for values in itertools.product(*choices.values()):
+        chosen = dict(zip(choices, values, strict=True))
+        process = {**config["process"], "terminal": chosen["terminal"], "noNewPrivileges": chosen["no_new_privileges"]}
+        namespaces = [{"type": kind} for kind in ("pid", "mount", *(["user"] if chosen["user"] else []))]
+        request = {name: chosen[name] for name in ("is_detached", "console_socket", "cgroup_joins")}
+        plan = _compile(
+            {"linux": {"namespaces": namespaces}, "process": process},
+            placement("v1"),
+            process=process,
+            pidfd_socket="/s",
+            **request,
+        )
+        assert broken_rules(plan) == [], chosen
+        assert empty_slots(plan) == [], chosen
+        assert rendezvous(plan) == "", chosen
+        for section in plan.sections():
+            assert all(step.field for step in section.steps), chosen
+            assert unknown_arguments(section.steps) == [], chosen
+        wire = decode(plan.encode())
+        assert wire.sections == [[as_wire(step) for step in section.steps] for section in plan.sections()], chosen
+
+
+def test_the_cgroups_are_joined_before_the_namespaces(
+    config: dict[str, Any], placement: Callable[[str], CgroupPlacement]
+) -> None:
+    names = [step.operation for step in _compile(config, placement("v1")).inner.steps]
+    assert names.index("write_slot") < names.index("setns")
+
+
+def test_every_namespace_of_the_container_is_joined_and_no_other(
+    config: dict[str, Any], placement: Callable[[str], CgroupPlacement]
+) -> None:
+    for kind, flag in FLAG_OF_TYPE.items():
+        if kind == "pid":
+            continue
+        config["linux"]["namespaces"] = [{"type": kind, "path": "/at/create"}]
+        plan = _compile(config, placement("v1"))
+        assert [(step.operation, step.n0) for step in plan.inner.steps if step.operation == "setns"] == [
+            ("setns", flag)
+        ]
+        assert "setns" not in [step.operation for step in plan.outer.steps]
+    config["linux"]["namespaces"] = []
+    assert "setns" not in [step.operation for step in _compile(config, placement("v1")).inner.steps]
+
+
+def test_the_clone_goes_into_the_unified_cgroup_and_makes_nothing_new(
+    config: dict[str, Any], placement: Callable[[str], CgroupPlacement]
+) -> None:
+    plan = _compile(config, placement("hybrid"))
+    (clone,) = [step for step in plan.after_clone.steps if step.operation == "clone"]
+    assert clone.n0 == 0
+    assert [step.s0 for step in plan.outer.steps if step.operation == "open" and step.fd == clone.fd] == ["/u"]
+    without = _compile(config, placement("v1"), cgroup_joins={"pids": "/p"})
+    assert [step.fd for step in without.after_clone.steps if step.operation == "clone"] == [-1]
+
+
+def test_in_a_user_namespace_the_process_is_its_root_before_it_is_its_user(
+    config: dict[str, Any], placement: Callable[[str], CgroupPlacement]
+) -> None:
+    config["process"]["user"] = {"uid": 7, "gid": 8}
+    config["linux"]["namespaces"].append({"type": "user"})
+    steps = [step for step in _compile(config, placement("v1")).inner.steps if step.operation == "identity"]
+    assert [(step.n0, step.n1) for step in steps] == [(0, 0), (7, 8)]
+
+
+def test_no_file_of_the_host_is_opened_inside(
+    config: dict[str, Any], placement: Callable[[str], CgroupPlacement]
+) -> None:
+    config["process"]["terminal"] = True
+    steps = _compile(config, placement("hybrid"), console_socket="/c").inner.steps
+    assert not {"open", "open_tree", "connect", "write", "write_atomic"} & {step.operation for step in steps}
+    (console,) = [step for step in steps if step.operation == "console"]
+    assert (console.at, console.s0) == (-1, None)

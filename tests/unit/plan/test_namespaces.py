@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from orlop.linux.flags import (
     CLONE_NEWUSER,
 )
 from orlop.plan.builder import Plan
-from orlop.plan.namespaces import Namespaces
+from orlop.plan.namespaces import FLAG_OF_TYPE, Namespaces
+from orlop.plan.tags import TAG_CGROUP, TAG_STAGE
 
 _MAPS = [{"containerID": 0, "hostID": 5, "size": 1}]
 
@@ -99,3 +101,94 @@ def test_has_and_is_new() -> None:
     assert found.has("network")
     assert not found.is_new("network")
     assert not found.has("user")
+
+
+_ALL = ("pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time")
+
+
+@pytest.mark.parametrize(("made", "joined"), list(itertools.permutations(_ALL, 2)))
+def test_a_stage_is_needed_for_a_new_time_namespace_or_new_ones_below_a_joined_user_namespace(
+    made: str, joined: str
+) -> None:
+    _, found = _compile(made, f"{joined}=/n", uidMappings=_MAPS, gidMappings=_MAPS)
+    is_owned_by_joined = joined == "user" and made not in ("user", "cgroup")
+    assert found.needs_stage is (made == "time" or is_owned_by_joined)
+
+
+@pytest.mark.parametrize("kind", _ALL)
+def test_each_joined_namespace_is_opened_outside_and_entered_once_by_its_flag(kind: str) -> None:
+    plan, found = _compile(f"{kind}=/n")
+    assert (plan.outer.steps[0].operation, plan.outer.steps[0].s0) == ("open", "/n")
+    entered = [
+        step for section in plan.sections() for step in section.steps if step.operation == "setns" and step.s0 == "/n"
+    ]
+    assert [(step.fd, step.n0) for step in entered] == [(found.joined[kind], FLAG_OF_TYPE[kind])]
+    assert entered[0].field == "linux.namespaces[0].path"
+    assert found.new_flags == 0
+
+
+@pytest.mark.parametrize("kind", _ALL)
+def test_each_new_namespace_is_made_once(kind: str) -> None:
+    plan, found = _compile(kind, uidMappings=_MAPS, gidMappings=_MAPS)
+    made = sum(_flags(plan, "clone")) + sum(_flags(plan, "unshare"))
+    assert made == found.new_flags == FLAG_OF_TYPE[kind]
+
+
+def test_with_a_stage_everything_new_but_the_user_and_cgroup_namespace_is_made_before_it() -> None:
+    plan, _ = _compile(*_ALL, uidMappings=_MAPS, gidMappings=_MAPS)
+    assert _flags(plan, "clone") == [CLONE_NEWUSER]
+    first, second = _flags(plan, "unshare")
+    assert first == sum(FLAG_OF_TYPE[kind] for kind in _ALL if kind not in ("user", "cgroup"))
+    assert second == CLONE_NEWCGROUP
+    names = [step.operation for step in plan.inner.steps]
+    assert names.index("unshare") < names.index("refork") < names.index("signal")
+
+
+def test_the_outer_process_waits_for_the_init_that_the_stage_made() -> None:
+    plan, _ = _compile("pid", "time")
+    assert [(step.operation, step.n0) for step in plan.after_clone.steps] == [("wait_signal", TAG_STAGE)]
+    plan, _ = _compile("pid")
+    assert plan.after_clone.steps == []
+
+
+def test_with_a_stage_a_joined_pid_namespace_is_joined_by_the_stage() -> None:
+    plan, _ = _compile("pid=/p", "time")
+    assert "setns" not in [step.operation for step in plan.outer.steps]
+    assert [step.s0 for step in plan.inner.steps if step.operation == "setns"] == ["/p"]
+
+
+def test_a_cgroup_namespace_comes_after_the_others() -> None:
+    plan, _ = _compile("cgroup=/c", "network")
+    assert [(step.operation, step.s0) for step in plan.inner.steps] == [("unshare", None), ("setns", "/c")]
+
+
+def test_the_clone_goes_into_the_cgroup() -> None:
+    plan = Plan("x")
+    Namespaces(plan, {}).enter(9)
+    assert [(step.operation, step.fd, step.n0) for step in plan.outer.steps] == [("clone", 9, 0)]
+    assert [(step.operation, step.n0) for step in plan.until_cgroup.steps] == [("release", TAG_CGROUP)]
+
+
+def test_only_a_user_namespace_makes_a_root_of_its_own() -> None:
+    for kind, wanted in (("user", ["identity"]), ("user=/u", ["identity"]), ("pid", [])):
+        plan, found = _compile(kind, uidMappings=_MAPS, gidMappings=_MAPS)
+        before = len(plan.inner.steps)
+        found.become_root_of_user_namespace()
+        assert [step.operation for step in plan.inner.steps[before:]] == wanted
+
+
+def test_id_maps_are_written_as_the_kernel_reads_them() -> None:
+    maps = [{"containerID": 0, "hostID": 100000, "size": 10}, {"containerID": 10, "hostID": 5, "size": 1}]
+    plan, _ = _compile("user", uidMappings=maps, gidMappings=_MAPS)
+    written = {step.s0: step.blob.split() for step in plan.outer.steps if step.operation == "write_init_proc"}
+    assert written["uid_map"] == [b"0", b"100000", b"10", b"10", b"5", b"1"]
+    assert written["gid_map"] == [b"0", b"5", b"1"]
+
+
+def test_every_time_offset_is_a_write_of_its_own() -> None:
+    plan, _ = _compile("time", timeOffsets={"monotonic": {"secs": 1, "nanosecs": 2}, "boottime": {"nanosecs": 3}})
+    written = [(step.field, step.blob) for step in plan.inner.steps if step.operation == "write_self_proc"]
+    assert written == [
+        ("linux.timeOffsets.monotonic", b"monotonic 1 2\n"),
+        ("linux.timeOffsets.boottime", b"boottime 0 3\n"),
+    ]

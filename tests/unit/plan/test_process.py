@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orlop.plan.builder import counts, strings_blob, u32_blob, u64_blob
-from orlop.plan.context import SeccompProgram
+from orlop.plan.builder import Plan, counts, strings_blob, u32_blob, u64_blob
+from orlop.plan.context import HostFacts, SeccompProgram
+from orlop.plan.operations import IGNORE_EACCES, TARGET_DIRECTORY
+from orlop.plan.process import ProcessCompiler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orlop.plan.builder import Plan
+    from orlop.plan.cgroups import CgroupPlacement
 
 _SECCOMP = SeccompProgram(b"12345678", 2)
 _KILL = 1 << 5
@@ -114,3 +117,151 @@ def test_a_terminal_takes_the_place_of_stdio(config: dict[str, Any], compiled: C
     assert "stdio_owner" not in _names(plan)
     assert _last(plan, "console").n0 == 24 | 80 << 16
     assert _last(plan, "console").s0 == "/dev/console"
+
+
+_NO_NEW_PRIVILEGES = [
+    *("await", "close_range", "stdio_owner", "no_new_privs", "chdir", "bounding_set", "identity", "capabilities"),
+    *("chdir", "lookup_program", "seccomp", "execve"),
+]
+_NEW_PRIVILEGES = [
+    *("await", "close_range", "stdio_owner", "chdir", "seccomp", "bounding_set", "identity", "capabilities"),
+    *("chdir", "lookup_program", "execve"),
+]
+
+
+@pytest.mark.parametrize(
+    ("no_new_privileges", "order"), [(True, _NO_NEW_PRIVILEGES), (False, _NEW_PRIVILEGES)], ids=["nnp", "no-nnp"]
+)
+def test_the_order_in_which_privilege_is_given_up(
+    config: dict[str, Any], compiled: Callable[..., Plan], *, no_new_privileges: bool, order: list[str]
+) -> None:
+    config["process"]["noNewPrivileges"] = no_new_privileges
+    names = _names(compiled(config, seccomp=_SECCOMP))
+    assert names[-len(order) :] == order
+
+
+@pytest.mark.parametrize("no_new_privileges", [True, False])
+def test_the_filter_is_loaded_once_as_it_was_compiled(
+    config: dict[str, Any], compiled: Callable[..., Plan], *, no_new_privileges: bool
+) -> None:
+    config["process"]["noNewPrivileges"] = no_new_privileges
+    plan = compiled(config, seccomp=_SECCOMP)
+    assert _names(plan).count("seccomp") == 1
+    assert (_last(plan, "seccomp").blob, _last(plan, "seccomp").n0) == (b"12345678", 2)
+    assert "seccomp" not in _names(compiled(config))
+
+
+@pytest.mark.parametrize("no_new_privileges", [True, False])
+def test_a_created_container_waits_with_nothing_left_to_give_up(
+    config: dict[str, Any], compiled: Callable[..., Plan], *, no_new_privileges: bool
+) -> None:
+    config["process"]["noNewPrivileges"] = no_new_privileges
+    names = _names(compiled(config, is_run=False, seccomp=_SECCOMP))
+    after = names[names.index("await_start") + 1 :]
+    assert after == (["seccomp", "execve"] if no_new_privileges else ["execve"])
+
+
+def test_the_working_directory_is_entered_by_root_if_it_can_and_by_the_user_for_certain(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    config["process"]["cwd"] = "/work"
+    first, second = [step for step in compiled(config).inner.steps if step.operation == "chdir"]
+    assert (first.s0, first.flags) == ("/work", IGNORE_EACCES)
+    assert (second.s0, second.flags) == ("/work", 0)
+
+
+def test_a_working_directory_is_made_below_the_root_before_the_root_changes(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    config["process"]["cwd"] = "/work"
+    plan = compiled(config)
+    (made,) = [step for step in plan.inner.steps if step.operation == "target" and step.s0 == "/work"]
+    (changed,) = [step for step in plan.inner.steps if step.operation == "pivot_root"]
+    assert (made.at, made.n1) == (changed.at, TARGET_DIRECTORY)
+    assert plan.inner.steps.index(made) < plan.inner.steps.index(changed)
+
+
+def test_limits_come_before_the_capabilities_that_raising_them_needs(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    names = _names(compiled(config))
+    assert names.index("rlimit") < names.index("bounding_set")
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [("RLIMIT_CPU", 0), ("RLIMIT_NPROC", 6), ("RLIMIT_NOFILE", 7), ("RLIMIT_RTTIME", 15)]
+)
+def test_a_limit_has_the_kernels_number(
+    config: dict[str, Any], compiled: Callable[..., Plan], name: str, number: int
+) -> None:
+    config["process"]["rlimits"] = [{"type": name, "soft": 0, "hard": (1 << 64) - 1}]
+    step = _last(compiled(config), "rlimit")
+    assert (step.n0, step.s0, step.blob) == (number, name, u64_blob(0, (1 << 64) - 1))
+
+
+def test_the_five_sets_stand_in_the_order_of_the_executor(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    config["process"]["capabilities"] = {
+        "effective": ["CAP_CHOWN"],
+        "permitted": ["CAP_CHOWN", "CAP_KILL"],
+        "inheritable": ["CAP_KILL"],
+        "ambient": ["CAP_KILL"],
+        "bounding": ["CAP_CHOWN", "CAP_KILL", "CAP_NET_RAW"],
+    }
+    plan = compiled(config)
+    assert _last(plan, "capabilities").blob == u64_blob(1, 1 | _KILL, _KILL, _KILL)
+    assert _last(plan, "bounding_set").n0 == 1 | _KILL | 1 << 13
+    assert plan.warnings == []
+
+
+def test_what_the_caller_cannot_pass_on_is_a_warning(
+    config: dict[str, Any], placement: Callable[[str], CgroupPlacement]
+) -> None:
+    config["process"]["capabilities"] = {"bounding": ["CAP_CHOWN", "CAP_KILL"], "permitted": ["CAP_CHOWN"]}
+    plan = Plan("x")
+    facts = HostFacts(cgroups=placement("v2"), capability_mask=_KILL)
+    ProcessCompiler(plan, config["process"], facts, has_user_namespace=False).drop_privileges(0)
+    assert _last(plan, "bounding_set").n0 == _KILL
+    assert _last(plan, "capabilities").blob == u64_blob(0, 0, 0, 0)
+    assert plan.warnings == [
+        "process.capabilities.bounding: cannot be granted: CAP_CHOWN",
+        "process.capabilities.permitted: cannot be granted: CAP_CHOWN",
+    ]
+
+
+def test_the_default_umask_is_the_one_of_runc(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+    assert _last(compiled(config), "umask").n0 == 0o022
+    config["process"]["user"]["umask"] = 0
+    assert _last(compiled(config), "umask").n0 == 0
+
+
+def test_stdio_is_given_to_the_user(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+    config["process"]["user"] = {"uid": 7, "gid": 8}
+    names = _names(compiled(config))
+    assert _last(compiled(config), "stdio_owner").n0 == 7
+    assert names.index("stdio_owner") < names.index("bounding_set")
+
+
+def test_a_terminal_is_the_users_and_opened_in_the_new_root(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    config["process"].update({"terminal": True, "user": {"uid": 7, "gid": 8}})
+    plan = compiled(config, console_socket="/c")
+    console = _last(plan, "console")
+    assert (console.n0, console.n1, console.at) == (0, 7, _last(plan, "pivot_root").at)
+    assert [step.s0 for step in plan.outer.steps if step.fd == console.fd] == ["/c"]
+    assert _names(plan).index("pivot_root") < _names(plan).index("console")
+    assert _last(compiled(config), "console").fd == -1
+
+
+def test_a_keyring_is_joined_only_when_it_is_wanted(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+    assert _last(compiled(config), "keyring").s0 == "_ses.web"
+    assert "keyring" not in _names(compiled(config, keyring=False))
+
+
+def test_the_program_is_named_in_the_field_of_its_steps(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+    config["process"]["args"] = ["/bin/x", "-y"]
+    plan = compiled(config)
+    assert {_last(plan, name).field for name in ("lookup_program", "execve")} == {'process.args[0] ("/bin/x")'}
+    assert _last(plan, "execve").hints[errno.ENOENT] == "its interpreter or loader is missing in the rootfs"

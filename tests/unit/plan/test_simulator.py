@@ -68,3 +68,104 @@ def test_long_and_binary_blobs_are_told_by_length() -> None:
     plan = Plan("x")
     plan.inner.add("seccomp", blob=b"\xff" * 8)
     assert describe_step(plan.inner.steps[0]) == "seccomp program=<8 bytes>"
+
+
+def _step_after(plan: Plan, marker: str, operation: str) -> None:
+    """Put an operation right behind the one that ends its time."""
+    plan.inner.add(operation)
+    step = plan.inner.steps.pop()
+    plan.inner.steps.insert([one.operation for one in plan.inner.steps].index(marker) + 1, step)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        *("new_mount", "move_mount", "mount_setattr", "pivot_root", "mask", "readonly", "mknod", "sysctl"),
+        *("sethostname", "setdomainname", "unshare", "setns", "open_tree"),
+    ],
+)
+def test_what_needs_privilege_is_found_after_the_capabilities(
+    config: dict[str, Any], compiled: Callable[..., Plan], operation: str
+) -> None:
+    plan = compiled(config)
+    _step_after(plan, "capabilities", operation)
+    assert f"{operation} after the capabilities are dropped" in broken_rules(plan)
+
+
+@pytest.mark.parametrize("operation", ["target", "mask", "readonly", "mknod", "open", "open_tree"])
+def test_every_path_of_the_host_is_found_after_the_change_of_root(
+    config: dict[str, Any], compiled: Callable[..., Plan], operation: str
+) -> None:
+    plan = compiled(config)
+    _step_after(plan, "pivot_root", operation)
+    assert broken_rules(plan) == [f"{operation} after the change of root"]
+
+
+def test_a_plan_without_execve_is_found() -> None:
+    plan = Plan("x")
+    assert broken_rules(plan) == ["the inner section ends with its only execve"]
+    plan.inner.add("setsid")
+    assert broken_rules(plan) == ["the inner section ends with its only execve"]
+    plan.inner.add("execve")
+    assert broken_rules(plan) == []
+
+
+def test_a_write_to_a_slot_before_the_clone_is_found(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+    plan = compiled(config)
+    plan.outer.steps.insert(0, plan.until_cgroup.steps[-1])
+    plan.outer.steps[0].operation = "write_slot"
+    assert broken_rules(plan) == ["write_slot before clone"]
+
+
+@pytest.mark.parametrize("section", ["outer", "inner", "cleanup"])
+@pytest.mark.parametrize(
+    ("operation", "fills"),
+    [
+        ("write_slot", "open"),
+        ("move_mount", "open_tree"),
+        ("mount_setattr", "new_mount"),
+        ("verify_filesystem", "target"),
+        ("await_start", "listen"),
+        ("setns", "pidfd_open"),
+        ("device_filter", "connect"),
+    ],
+)
+def test_a_slot_may_be_used_in_every_section_once_it_is_filled(section: str, operation: str, fills: str) -> None:
+    for first, second in ((operation, fills), (fills, operation)):
+        plan = Plan("x")
+        getattr(plan, section).add(first, fd=7)
+        getattr(plan, section).add(second, fd=7)
+        plan.inner.add("execve")
+        found = [f"{section}[0] {operation} uses slot 7, which nothing filled"] if first == operation else []
+        assert broken_rules(plan) == found
+
+
+def test_a_directory_slot_that_nothing_filled_is_found() -> None:
+    plan = Plan("x")
+    plan.outer.add("open", fd=1, s0="/d")
+    plan.outer.add("mkdir", at=1, s0="a")
+    plan.cleanup.add("unlink", at=2, s0="a")
+    plan.inner.add("execve")
+    assert broken_rules(plan) == ["cleanup[0] unlink uses slot 2, which nothing filled"]
+
+
+def test_templates_are_told_in_words() -> None:
+    plan = Plan("x")
+    plan.outer.add("hook", s0="/h", s1='{"pid":\x01,"at":\x02}', n0=1)
+    assert """state_template='{"pid":PID,"at":START_TIME}'""" in describe_step(plan.outer.steps[0])
+
+
+def test_numbers_and_slots_that_are_not_given_are_not_told() -> None:
+    plan = Plan("x")
+    plan.outer.add("open", s0="/f")
+    plan.outer.add("setsid", n0=7)
+    assert [describe_step(step) for step in plan.outer.steps] == ["open path='/f'", "setsid"]
+
+
+def test_all_sections_are_told_in_their_order_and_the_parts_of_the_outer_one_as_one() -> None:
+    plan = Plan("x")
+    for section in (plan.cleanup, plan.inner, plan.after_clone, plan.until_cgroup, plan.outer):
+        section.add("setsid")
+    lines = [line.split() for line in describe_plan(plan).splitlines()]
+    assert [line[0] for line in lines] == ["outer:", "0", "1", "2", "inner:", "0", "cleanup:", "0"]
+    assert lines[1] == ["0", "-", "setsid"]
