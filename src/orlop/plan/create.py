@@ -192,6 +192,7 @@ class _CreateCompiler:
         inner, root = self.plan.inner, self.mounts.root
         if not self.namespaces.has("mount"):
             self.enter_cgroup()
+            self._procfs_sysctls()
             self._chroot()
             return
         cut_propagation(inner, self.linux)
@@ -223,7 +224,17 @@ class _CreateCompiler:
                 "config.json: mounts: without a mount namespace they would be made on the host",
                 hint='add {"type": "mount"} to linux.namespaces',
             )
-        for field in ("maskedPaths", "readonlyPaths"):
+        if has_hooks(self.hooks, "prestart", "createRuntime", "createContainer"):
+            raise InvalidArgument(
+                "config.json: hooks: those before the change of root need a mount namespace",
+                hint='add {"type": "mount"} to linux.namespaces',
+            )
+        if self.config["root"].get("readonly"):
+            raise InvalidArgument(
+                "config.json: root.readonly: needs a mount namespace",
+                hint='add {"type": "mount"} to linux.namespaces',
+            )
+        for field in ("maskedPaths", "readonlyPaths", "devices", "rootfsPropagation"):
             if self.linux.get(field):
                 raise InvalidArgument(
                     f"config.json: linux.{field}: needs a mount namespace",

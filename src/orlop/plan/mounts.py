@@ -132,6 +132,8 @@ class MountCompiler:
             elif kind == "cgroup":
                 self._cgroup(field, path, options)
             else:
+                if kind == "cgroup2":
+                    self.join_cgroup()  # it shows the cgroup namespace of the moment in which it is made
                 self._file_system(field, mount, kind, path, options)
         self.join_cgroup()
 
@@ -163,6 +165,11 @@ class MountCompiler:
             raise InvalidArgument(
                 f'config.json: mounts[{index}].destination: "/" is the container\'s root',
                 hint="set root.path instead",
+            )
+        if path == "/proc" and not is_bind and kind not in ("proc", "bind"):
+            raise InvalidArgument(
+                f'config.json: mounts[{index}].destination: "/proc" is for a procfs, and this is "{kind}"',
+                hint="mount it elsewhere",
             )
         if path.startswith("/proc/") and path not in _PROC_FILES and not (kind == "proc" and not is_bind):
             raise InvalidArgument(
@@ -259,7 +266,7 @@ class MountCompiler:
         if self._cgroups.mode == "v2":
             slot = self._open_cgroup(field, self._cgroups.directories[0].path)
             inner.add("mount_setattr", fd=slot, blob=attributes_blob(options.attr_set, 0, isolation))
-            self.attach(field, slot, path)
+            self.attach(field, slot, path, flags=_link_rule(path))
             return
         tmpfs = self._plan.slot()
         inner.about(field)
@@ -275,7 +282,7 @@ class MountCompiler:
             for controller in directory.controllers:
                 if controller != name:
                     inner.add("symlink", at=tmpfs, s0=controller, s1=name)
-        self.attach(field, tmpfs, path)
+        self.attach(field, tmpfs, path, flags=_link_rule(path))
         inner.about(field)
         for name, slot in trees:
             inner.add("target", fd=self._target, at=tmpfs, s0=name)
@@ -311,7 +318,8 @@ def _link_rule(path: str) -> int:
 def is_dev_bound(mounts: list[dict[str, Any]]) -> bool:
     """Whether the host's /dev (or another directory) is bound to /dev: then its content is not ours to make."""
     for mount in mounts:
-        if clean_destination(mount["destination"]) == "/dev":
-            options = mount.get("options") or ()
-            return mount.get("type") == "bind" or "bind" in options or "rbind" in options
+        options = mount.get("options") or ()
+        is_bind = mount.get("type") == "bind" or "bind" in options or "rbind" in options
+        if is_bind and clean_destination(mount["destination"]) == "/dev":
+            return True
     return False

@@ -76,6 +76,9 @@ def _config(dice: random.Random) -> dict[str, Any]:
     else:
         spec["mounts"] = []
         spec["linux"]["maskedPaths"] = spec["linux"]["readonlyPaths"] = []
+        spec["root"]["readonly"] = False
+        spec["linux"].pop("devices", None)
+        spec["linux"].pop("rootfsPropagation", None)
     return load_config(json.dumps(spec)).raw
 
 

@@ -227,6 +227,13 @@ def test_without_a_mount_namespace_mounts_are_refused(config: dict[str, Any], co
     with pytest.raises(InvalidArgument, match=r"mounts: without a mount namespace they would be made on the host"):
         compiled(config)
     config["mounts"] = []
+    with pytest.raises(InvalidArgument, match=r"root\.readonly: needs a mount namespace"):
+        compiled(config)
+    config["root"]["readonly"] = False
+    config["hooks"] = {"createRuntime": [{"path": "/h"}]}
+    with pytest.raises(InvalidArgument, match=r"hooks: those before the change of root need a mount namespace"):
+        compiled(config)
+    del config["hooks"]
     with pytest.raises(InvalidArgument, match=r"linux\.maskedPaths: needs a mount namespace"):
         compiled(config)
     config["linux"]["maskedPaths"] = config["linux"]["readonlyPaths"] = []
@@ -314,7 +321,7 @@ def test_a_sysctl_is_written_through_a_procfs_of_our_own_before_the_root_changes
     assert written[0].field == "linux.sysctl.net.ipv4.ip_forward"
     (procfs,) = {step.fd for step in written}
     assert [step.s0 for step in steps if step.operation == "new_mount" and step.fd == procfs] == ["proc"]
-    assert not any(step.operation == "move_mount" and step.fd == procfs for step in steps)
+    assert [step.operation for step in steps if step.fd == procfs] == ["new_mount", "sysctl", "sysctl", "close"]
     names = [step.operation for step in steps]
     assert names.index("sysctl") < names.index("pivot_root")
 
