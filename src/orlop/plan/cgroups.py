@@ -255,7 +255,8 @@ def _memory_v2(memory: dict[str, Any], make: _Writer) -> None:
         else:
             make("memory.swap", "memory", "memory.swap.max", swap - limit)
     if memory.get("reservation"):
-        make("memory.reservation", "memory", "memory.low", memory["reservation"])
+        reservation = memory["reservation"]
+        make("memory.reservation", "memory", "memory.low", "max" if reservation < 0 else reservation)
 
 
 def _cpu_v1(cpu: dict[str, Any], make: _Writer) -> None:
@@ -274,10 +275,14 @@ def _cpu_v1(cpu: dict[str, Any], make: _Writer) -> None:
 
 
 def _cpu_v2(cpu: dict[str, Any], make: _Writer) -> None:
-    if cpu.get("idle") is not None:
-        make("cpu.idle", "cpu", "cpu.idle", cpu["idle"])
+    # An idle cgroup takes no weight (EINVAL): the weight is written while it is not idle.
+    idle = cpu.get("idle")
+    if idle == 0:
+        make("cpu.idle", "cpu", "cpu.idle", idle)
     if cpu.get("shares"):
         make("cpu.shares", "cpu", "cpu.weight", cpu_weight(cpu["shares"]))
+    if idle:
+        make("cpu.idle", "cpu", "cpu.idle", idle)
     quota, period = cpu.get("quota"), cpu.get("period")
     if quota or period:
         make("cpu.quota", "cpu", "cpu.max", f"{quota if quota and quota > 0 else 'max'} {period or 100000}")
