@@ -68,9 +68,7 @@ class _CreateCompiler:
         self.linux: dict[str, Any] = config.get("linux") or {}
         self.hooks: dict[str, Any] = config.get("hooks") or {}
         self.namespaces = Namespaces(self.plan, self.linux)
-        self.process = ProcessCompiler(
-            self.plan, config["process"], facts, has_user_namespace=self.namespaces.has("user")
-        )
+        self.process = ProcessCompiler(self.plan, config["process"], facts)
         path = config["root"]["path"]
         self.rootfs = path if path.startswith("/") else f"{request.bundle}/{path}"
         self.mounts = MountCompiler(

@@ -26,7 +26,7 @@ def compile_exec(container_id: str, config: dict[str, Any], facts: HostFacts, re
     """The plan that runs `request.process` in the container whose init is `request.init_pid`."""
     plan = Plan(f'cannot exec in container "{container_id}"')
     kinds = {namespace["type"] for namespace in (config.get("linux") or {}).get("namespaces") or ()}
-    process = ProcessCompiler(plan, request.process, facts, has_user_namespace="user" in kinds)
+    process = ProcessCompiler(plan, request.process, facts)
     outer, inner = plan.outer, plan.inner
 
     outer.about("process")

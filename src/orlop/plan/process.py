@@ -29,13 +29,12 @@ _NO_CAPABILITIES: dict[str, list[str]] = {}
 class ProcessCompiler:
     """Writes the process steps of one plan. `process` is a validated process object of the runtime spec."""
 
-    __slots__ = ("_facts", "_has_user_namespace", "_plan", "_process", "_user")
+    __slots__ = ("_facts", "_plan", "_process", "_user")
 
-    def __init__(self, plan: Plan, process: dict[str, Any], facts: HostFacts, *, has_user_namespace: bool) -> None:
+    def __init__(self, plan: Plan, process: dict[str, Any], facts: HostFacts) -> None:
         self._plan = plan
         self._process = process
         self._facts = facts
-        self._has_user_namespace = has_user_namespace
         self._user: dict[str, Any] = process.get("user") or {}
 
     def oom_score(self) -> None:

@@ -221,7 +221,7 @@ def test_what_the_caller_cannot_pass_on_is_a_warning(
     config["process"]["capabilities"] = {"bounding": ["CAP_CHOWN", "CAP_KILL"], "permitted": ["CAP_CHOWN"]}
     plan = Plan("x")
     facts = HostFacts(cgroups=placement("v2"), capability_mask=_KILL)
-    ProcessCompiler(plan, config["process"], facts, has_user_namespace=False).drop_privileges(0)
+    ProcessCompiler(plan, config["process"], facts).drop_privileges(0)
     assert _last(plan, "bounding_set").n0 == _KILL
     assert _last(plan, "capabilities").blob == u64_blob(0, 0, 0, 0)
     assert plan.warnings == [
