@@ -22,6 +22,7 @@ static operation_function *const table[OPERATION_CODE_MAX + 1] = {
     [OP_WRITE_SLOT] = op_write_slot,
     [OP_WRITE_ATOMIC] = op_write_atomic,
     [OP_VERIFY_DEVICE] = op_verify_device,
+    [OP_CLAIM] = op_claim,
     [OP_CLONE] = op_clone,
     [OP_REFORK] = op_refork,
     [OP_SETNS] = op_setns,

@@ -33,7 +33,7 @@ struct executor {
     mode_t umask;        /* the caller's */
 
     int planner;       /* socket, -1: none (any more) */
-    pid_t planner_pid; /* 0: not our child, or reaped */
+    pid_t planner_pid; /* 0: not our child (it is resident), or reaped */
     int planner_status;
     bool is_detached; /* DONE was sent */
     bool is_cleaned;  /* the cleanup section ran */
@@ -113,7 +113,7 @@ char **string_arrays(const struct executor *x, const struct operation *op, char 
 
 typedef int operation_function(struct executor *x, const struct operation *op);
 operation_function op_mkdir, op_rmdir, op_unlink, op_open, op_close, op_write, op_write_slot, op_write_atomic,
-    op_verify_device, op_clone, op_refork, op_setns, op_unshare, op_pidfd_open, op_pidfd_send, op_write_init_proc,
+    op_verify_device, op_claim, op_clone, op_refork, op_setns, op_unshare, op_pidfd_open, op_pidfd_send, op_write_init_proc,
     op_write_self_proc, op_release, op_await, op_signal, op_wait_signal, op_wait_exec, op_await_start, op_connect_start,
     op_listen, op_hook, op_detach_planner, op_supervise, op_cleanup, op_kill_cgroup, op_subreaper, op_kill_init,
     op_open_tree, op_new_mount, op_target, op_move_mount, op_mount_setattr, op_propagation, op_pivot_root, op_mask,

@@ -1,4 +1,4 @@
-/* Owns what orun does before it talks: the planner's start, and the sealed copy of itself (CVE-2019-5736). */
+/* Owns what orun does before it talks: finding or starting the planner, and the sealed copy of itself (CVE-2019-5736). */
 #include "front.h"
 
 #include <dirent.h>
@@ -14,6 +14,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "executor.h"
 #include "syscalls.h"
@@ -46,22 +47,31 @@ bool verb_enters_container(const char *verb)
     return !strcmp(verb, "create") || !strcmp(verb, "run") || !strcmp(verb, "exec");
 }
 
-/* The directory of /proc/self/exe, with its last slash. */
-static int own_directory(char *path, size_t size)
+bool verb_may_be_warm(const char *verb)
 {
-    ssize_t length = readlink("/proc/self/exe", path, size - 1);
-    if (length <= 0)
+    static const char *const verbs[] = {"create", "delete", "exec", "kill", "list", "pause", "ps", "resume", "run", "start",
+                                        "state"};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (!strcmp(verb, verbs[i]))
+            return true;
+    return false;
+}
+
+int find_own_directory(char *directory, size_t size)
+{
+    ssize_t length = readlink("/proc/self/exe", directory, size - 1);
+    directory[length > 0 ? length : 0] = 0;
+    char *slash = strrchr(directory, '/');
+    if (!slash) {
+        dprintf(2, "orun: cannot find itself: readlink /proc/self/exe: %s\n", strerror(errno));
         return -1;
-    path[length] = 0;
-    char *slash = strrchr(path, '/');
-    if (!slash)
-        return -1;
+    }
     slash[1] = 0;
     return 0;
 }
 
-/* D/../lib/python3.X/site-packages/orlop/runtime/cold.py of the highest X of at least 11. */
-static int find_script(const char *directory, char *script, size_t size)
+/* D/../lib/python3.X/site-packages/orlop/runtime/NAME of the highest X of at least 11. */
+static int find_script(const char *directory, const char *name, char *script, size_t size)
 {
     char lib[PATH_MAX];
     int best = 10;
@@ -76,7 +86,7 @@ static int find_script(const char *directory, char *script, size_t size)
         int minor;
         if (sscanf(entry->d_name, "python3.%d%c", &minor, &rest) != 1 || minor <= best)
             continue;
-        int length = snprintf(candidate, sizeof candidate, "%s/python3.%d/site-packages/orlop/runtime/cold.py", lib, minor);
+        int length = snprintf(candidate, sizeof candidate, "%s/python3.%d/site-packages/orlop/runtime/%s", lib, minor, name);
         if ((size_t)length >= size || access(candidate, R_OK) < 0)
             continue;
         best = minor;
@@ -112,21 +122,24 @@ static int spawn_planner(const char *python, const char *script, int fd, const c
     return error;
 }
 
-int start_planner(const char *verb, int *socket, pid_t *pid)
+/* PYTHON and the script, or one line and -1. */
+static int find_planner(const char *directory, const char *name, char *python, char *script, size_t size)
 {
-    char directory[PATH_MAX], python[PATH_MAX + 16], script[PATH_MAX];
+    if ((size_t)snprintf(python, size, "%spython3", directory) < size && access(python, X_OK) == 0 &&
+        find_script(directory, name, script, size) == 0)
+        return 0;
+    dprintf(2, "orun: cannot find the planner: %spython3 and %s../lib/python3.*/site-packages/orlop/runtime/%s must exist; "
+               "install orlop with orun in its bin directory\n",
+            directory, directory, name);
+    return -1;
+}
+
+int start_planner(const char *directory, const char *verb, int *socket, pid_t *pid)
+{
+    char python[PATH_MAX], script[PATH_MAX];
     int ends[2];
-    if (own_directory(directory, sizeof directory) < 0) {
-        dprintf(2, "orun: cannot find itself: readlink /proc/self/exe: %s\n", strerror(errno));
+    if (find_planner(directory, "cold.py", python, script, sizeof script) < 0)
         return -1;
-    }
-    snprintf(python, sizeof python, "%spython3", directory);
-    if (access(python, X_OK) < 0 || find_script(directory, script, sizeof script) < 0) {
-        dprintf(2, "orun: cannot find the planner: %s and %s../lib/python3.*/site-packages/orlop/runtime/cold.py must exist; "
-                   "install orlop with orun in its bin directory\n",
-                python, directory);
-        return -1;
-    }
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
         dprintf(2, "orun: cannot start the planner: socketpair: %s\n", strerror(errno));
         return -1;
@@ -139,6 +152,41 @@ int start_planner(const char *verb, int *socket, pid_t *pid)
         return 0;
     dprintf(2, "orun: cannot start the planner: %s: %s\n", python, strerror(error));
     return -1;
+}
+
+int connect_resident_planner(void)
+{
+    const char *path = getenv("ORUN_PLANNER");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    if (!path || !*path)
+        path = "/run/orun/planner.sock";
+    if (*path != '/' || strlen(path) >= sizeof address.sun_path) /* "cold", above all */
+        return -1;
+    strcpy(address.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    /* We do what it says, so it must be somebody who could have us do it anyway. */
+    if (fd >= 0 && (connect(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+                    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 || peer.uid != geteuid()))
+        close_fd(&fd);
+    return fd;
+}
+
+void execute_resident_planner(const char *directory, int argc, char **argv)
+{
+    char python[PATH_MAX], script[PATH_MAX];
+    if (find_planner(directory, "resident.py", python, script, sizeof script) < 0)
+        return;
+    char **command = calloc((size_t)argc + 6, sizeof *command);
+    if (command) {
+        char *start[] = {python, "-I", "-S", "-B", script};
+        memcpy(command, start, sizeof start);
+        memcpy(command + 5, argv + 1, (size_t)(argc - 1) * sizeof *command);
+        execve(python, command, environ);
+    }
+    dprintf(2, "orun: cannot become the planner: %s: %s\n", python, strerror(errno));
+    free(command);
 }
 
 static int copy_self(int to)
@@ -171,20 +219,21 @@ static int sealed_copy(void)
     return -1;
 }
 
-int execute_sealed(char **argv, int socket, pid_t planner)
+int execute_sealed(char **argv, const struct stage *stage)
 {
-    char stage[64];
+    char variable[PATH_MAX + 64];
     size_t count = 0;
     while (environ[count])
         count++;
     char **env = malloc((count + 2) * sizeof *env);
     int fd = sealed_copy();
     if (env && fd >= 0) {
-        snprintf(stage, sizeof stage, STAGE_VARIABLE "=%d:%d", socket, (int)planner);
+        snprintf(variable, sizeof variable, STAGE_VARIABLE "=%d:%d:%d:%s", stage->socket, (int)stage->planner,
+                 stage->said_hello, stage->directory);
         memcpy(env, environ, count * sizeof *env);
-        env[count] = stage;
+        env[count] = variable;
         env[count + 1] = NULL;
-        fcntl(socket, F_SETFD, 0);
+        fcntl(stage->socket, F_SETFD, 0);
         syscall(SYS_execveat, fd, "", argv, env, AT_EMPTY_PATH);
     }
     dprintf(2, "orun: cannot execute a sealed copy of itself: %s\n", strerror(errno));
@@ -200,18 +249,22 @@ static bool is_sealed(void)
     return seals >= 0 && (seals & ALL_SEALS) == ALL_SEALS;
 }
 
-bool take_stage(char **env, int *socket, pid_t *planner)
+bool take_stage(char **env, struct stage *stage)
 {
     const size_t length = sizeof STAGE_VARIABLE - 1;
     const char *value = NULL;
-    char **kept = env, rest;
+    char **kept = env;
+    int said_hello, end = 0;
     for (char **at = env; *at; at++)
         if (!strncmp(*at, STAGE_VARIABLE, length) && (*at)[length] == '=')
             value = *at + length + 1; /* ours stands last */
         else
             *kept++ = *at;
     *kept = NULL;
-    if (!value || !is_sealed() || sscanf(value, "%d:%d%c", socket, planner, &rest) != 2)
+    if (!value || !is_sealed() || sscanf(value, "%d:%d:%d:%n", &stage->socket, &stage->planner, &said_hello, &end) != 3 ||
+        !end || strlen(value + end) >= sizeof stage->directory)
         return false;
-    return fcntl(*socket, F_SETFD, FD_CLOEXEC) == 0;
+    stage->said_hello = said_hello != 0;
+    strcpy(stage->directory, value + end);
+    return fcntl(stage->socket, F_SETFD, FD_CLOEXEC) == 0;
 }

@@ -1,20 +1,26 @@
-/* Owns orun itself: starts the planner, becomes a sealed copy, says HELLO, and does what the planner answers.
+/* Owns orun itself: finds or starts the planner, becomes a sealed copy, says HELLO, and does what the planner answers.
  *
- *   first stage:  start planner -> (create, run, exec) execute a sealed copy of ourselves
- *   second stage: HELLO -> PLAN: execute it; WRITE: print; EXIT: print and exit
+ *   first stage:  resident planner: connect, HELLO; none: start our own -> (create, run, exec) execute a sealed copy
+ *   second stage: resident planner: ACCEPTED, or else start our own; our own: HELLO
+ *                 then PLAN: execute it; WRITE: print; EXIT: print and exit
  *   after a plan: DONE and exit (with PLAN_KEEP: go on), or FAIL and wait for EXIT
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "executor.h"
 #include "front.h"
 #include "message.h"
+
+#define ACCEPTANCE_TIMEOUT_MS 5000
 
 /* It ends on the end of its socket, at once. */
 static void reap_planner(struct executor *x)
@@ -29,6 +35,10 @@ static void reap_planner(struct executor *x)
 
 static int planner_ended(struct executor *x)
 {
+    if (x->planner_pid == 0) {
+        dprintf(2, "orun: the resident planner ended before it answered; try again, and see its messages\n");
+        return 1;
+    }
     reap_planner(x);
     if (WIFSIGNALED(x->planner_status))
         dprintf(2, "orun: the planner ended before it answered (killed by signal %d)\n", WTERMSIG(x->planner_status));
@@ -131,18 +141,81 @@ static int serve(struct executor *x)
     return code;
 }
 
+/* Our own planner, as our child. */
+static int go_cold(struct executor *x, const char *directory, const char *verb)
+{
+    close_fd(&x->planner);
+    return start_planner(directory, verb, &x->planner, &x->planner_pid);
+}
+
+/* A resident planner where there is one, else our own. A resident one gets HELLO at once, and works while we go on. */
+static int find_planner(struct executor *x, struct stage *stage, const char *verb, int argc, char **argv)
+{
+    if (find_own_directory(stage->directory, sizeof stage->directory) < 0)
+        return -1;
+    x->planner = verb_may_be_warm(verb) ? connect_resident_planner() : -1;
+    stage->said_hello = x->planner >= 0 && send_hello(x->planner, x->umask, argc, argv, environ) == 0;
+    if (!stage->said_hello && go_cold(x, stage->directory, verb) < 0)
+        return -1;
+    stage->socket = x->planner;
+    stage->planner = x->planner_pid;
+    return 0;
+}
+
+/* Until it accepts, a resident planner has done nothing: then we can still do without it. After a while too, for one that
+ * is stopped must not stop us. What it accepted after we stopped listening nobody knows, and it must not be done twice. */
+static bool is_accepted(struct executor *x)
+{
+    struct pollfd answer = {.fd = x->planner, .events = POLLIN};
+    struct message message;
+    int ready;
+    do
+        ready = poll(&answer, 1, ACCEPTANCE_TIMEOUT_MS);
+    while (ready < 0 && errno == EINTR);
+    if (ready == 0)
+        shutdown(x->planner, SHUT_RD);
+    if (receive_message(x->planner, &message) != 0)
+        return false;
+    free(message.payload);
+    return message.type == MESSAGE_ACCEPTED;
+}
+
+static int talk(struct executor *x, const struct stage *stage, const char *verb, int argc, char **argv)
+{
+    bool is_warm = stage->said_hello && is_accepted(x);
+    if (!is_warm) {
+        if (stage->said_hello && go_cold(x, stage->directory, verb) < 0)
+            return 1;
+        /* When it is gone already, the read that follows says so. */
+        send_hello(x->planner, x->umask, argc, argv, environ);
+    }
+    return serve(x);
+}
+
 int main(int argc, char **argv)
 {
     struct executor x;
+    struct stage stage = {.socket = -1};
     signal(SIGCHLD, SIG_DFL); /* an inherited SIG_IGN would reap init and planner behind our back */
     executor_init(&x);
     const char *verb = verb_of(argc, argv);
     bool enters = verb_enters_container(verb);
-    if (!take_stage(environ, &x.planner, &x.planner_pid)) {
-        if (start_planner(verb, &x.planner, &x.planner_pid) < 0)
+    if (!strcmp(verb, "planner")) {
+        if (find_own_directory(stage.directory, sizeof stage.directory) == 0)
+            execute_resident_planner(stage.directory, argc, argv);
+        return 1;
+    }
+    bool is_sealed_copy = take_stage(environ, &stage);
+    x.umask = umask(022);
+    umask(x.umask);
+    if (is_sealed_copy) {
+        x.planner = stage.socket;
+        x.planner_pid = stage.planner;
+    } else {
+        if (find_planner(&x, &stage, verb, argc, argv) < 0)
             return 1;
         if (enters) {
-            execute_sealed(argv, x.planner, x.planner_pid);
+            execute_sealed(argv, &stage);
             reap_planner(&x);
             return 1;
         }
@@ -151,9 +224,7 @@ int main(int argc, char **argv)
     if (enters && geteuid() == 0) /* an unprivileged owner could no longer write its child's uid_map */
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     take_umask(&x);
-    /* When it is gone already, the read that follows says so. */
-    send_hello(x.planner, x.umask, argc, argv, environ);
-    int code = serve(&x);
+    int code = talk(&x, &stage, verb, argc, argv);
     reap_planner(&x);
     return code;
 }

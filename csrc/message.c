@@ -128,11 +128,11 @@ int send_hello(int socket, mode_t mask, int argc, char **argv, char **env)
     uint32_t envc, argc_found;
     if (!getcwd(cwd, sizeof cwd))
         cwd[0] = 0; /* removed or unreachable: the planner needs it only for relative paths */
-    size_t length = 20 + strings_length(argv, &argc_found) + strings_length(env, &envc) + strlen(cwd) + 1;
+    size_t length = 24 + strings_length(argv, &argc_found) + strings_length(env, &envc) + strlen(cwd) + 1;
     char *payload = malloc(length);
     if (!payload)
         return -1;
-    uint32_t numbers[5] = {HELLO_VERSION, (uint32_t)argc, envc, (uint32_t)mask, (uint32_t)getpid()};
+    uint32_t numbers[6] = {HELLO_VERSION, OPERATIONS_FINGERPRINT, (uint32_t)argc, envc, (uint32_t)mask, (uint32_t)getpid()};
     memcpy(payload, numbers, sizeof numbers);
     char *at = payload + sizeof numbers;
     for (int i = 0; i < argc; i++)

@@ -15,10 +15,13 @@ enum message_type {
     MESSAGE_FAIL = 5,
     MESSAGE_WARN = 6,
     MESSAGE_DONE = 7,
+    MESSAGE_ACCEPTED = 9, /* a resident planner's first word: it serves us */
+    MESSAGE_REFUSED = 10, /* or it does not, and a planner of our own must */
 };
 
 #define MESSAGE_LENGTH_MAX (64u << 20)
-#define HELLO_VERSION 1u
+/* Counts up with the frames. The fingerprint of the operations goes with it, for a resident planner may be an older one. */
+#define HELLO_VERSION 2u
 
 struct message {
     uint32_t type, length;

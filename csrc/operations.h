@@ -4,6 +4,8 @@
 
 #define OPERATION_SIZE 40
 #define SLOT_MAX 256
+/* Of the whole table: an executor and a planner that differ here must not talk. */
+#define OPERATIONS_FINGERPRINT 0xc855a71eu
 
 /* Flags of an operation. */
 #define IGNORE_EEXIST 1u
@@ -39,6 +41,7 @@ enum operation_code {
     OP_WRITE_SLOT = 7,
     OP_WRITE_ATOMIC = 8,
     OP_VERIFY_DEVICE = 9,
+    OP_CLAIM = 10,
     OP_CLONE = 20,
     OP_REFORK = 21,
     OP_SETNS = 22,
@@ -116,6 +119,7 @@ enum operation_code {
     X(7, "write_slot", "write") \
     X(8, "write_atomic", "rename") \
     X(9, "verify_device", "fstat") \
+    X(10, "claim", "mkdirat") \
     X(20, "clone", "clone3") \
     X(21, "refork", "clone3") \
     X(22, "setns", "setns") \

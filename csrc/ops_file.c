@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -77,7 +78,7 @@ int op_write(struct executor *x, const struct operation *op)
     int base;
     if (base_or_fail(x, op, &base) < 0)
         return -1;
-    int fd AUTO_CLOSE = openat(base, text(x, op->s0), O_WRONLY | O_CLOEXEC | O_NOCTTY | (int)op->n0, 0644);
+    int fd AUTO_CLOSE = openat(base, text(x, op->s0), O_WRONLY | O_CLOEXEC | O_NOCTTY | (int)op->n0, (mode_t)op->n1);
     if (fd < 0)
         return fail(x, errno, "%s", text(x, op->s0));
     return write_checked(x, fd, text(x, op->blob), op->blob_length, text(x, op->s0));
@@ -156,6 +157,24 @@ int op_verify_device(struct executor *x, const struct operation *op)
     if ((found.st_mode & S_IFMT) == op->n1 && found.st_rdev == op->n0)
         return 0;
     return fail(x, ENODEV, "it is device %u:%u, mode 0%o", major(found.st_rdev), minor(found.st_rdev), found.st_mode);
+}
+
+/* Nothing of the container's exists before its directory does, and if that is somebody else's, cleanup would take away
+ * theirs. The lock says that somebody is at work in it; it goes with the last copy of the fd. */
+int op_claim(struct executor *x, const struct operation *op)
+{
+    const char *path = text(x, op->s0);
+    x->is_cleaned = true;
+    if (mkdir(path, (mode_t)op->n0) < 0)
+        return fail(x, errno, "%s", path);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fill_slot(x, op->fd, fd) == 0 && flock(fd, LOCK_EX) == 0) {
+        x->is_cleaned = false;
+        return 0;
+    }
+    fail(x, errno, "%s", path);
+    rmdir(path);
+    return -1;
 }
 
 int op_verify_filesystem(struct executor *x, const struct operation *op)

@@ -35,6 +35,7 @@ static const uint8_t needs[OPERATION_CODE_MAX + 1] = {
     [OP_WRITE_SLOT] = NEEDS_FD,
     [OP_WRITE_ATOMIC] = NEEDS_S0,
     [OP_VERIFY_DEVICE] = NEEDS_FD,
+    [OP_CLAIM] = NEEDS_FD | NEEDS_S0,
     [OP_CLONE] = ONLY_OUTER,
     [OP_REFORK] = ONLY_INNER,
     [OP_SETNS] = NEEDS_FD,

@@ -17,6 +17,7 @@ from .bundle import Bundle, make_template
 from .container import Container
 from .leftovers import cgroups_of, leftover_mounts, processes_of
 from .orphans import become_subreaper, collect
+from .resident_planner import ResidentPlanner
 from .runtime import Runtime
 from .waiting import wait_until
 
@@ -78,6 +79,24 @@ def _only_orun(request: pytest.FixtureRequest) -> None:
         pytest.skip(f"only orun: {mark.args[0]}")
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test of our own runtime runs twice: with a planner of each command's own, and with a resident one."""
+    if "planning" in metafunc.fixturenames:
+        is_peer = metafunc.config.getoption("--runtime", default=None) is not None
+        metafunc.parametrize("planning", ["peer"] if is_peer else ["cold", "warm"], scope="session")
+
+
+@pytest.fixture(scope="session")
+def planner(planning: str, program: Path, base: Path) -> Iterator[str]:
+    """What ORUN_PLANNER is: `cold`, or the socket of a resident planner that serves the whole session."""
+    if planning != "warm":
+        yield "cold"
+        return
+    with ResidentPlanner(program, base / "planner.sock") as resident:
+        yield str(resident.socket)
+        assert resident.accepted() > 0
+
+
 @pytest.fixture
 def token() -> str:
     """A word that nothing else on this machine has in its name."""
@@ -94,9 +113,9 @@ def directory(base: Path, token: str) -> Iterator[Path]:
 
 
 @pytest.fixture
-def runtime(program: Path, directory: Path, token: str) -> Iterator[Runtime]:
+def runtime(program: Path, directory: Path, token: str, planner: str) -> Iterator[Runtime]:
     """The runtime with a --root of the test's own. Afterwards nothing may be left of any container."""
-    runtime = Runtime(program, directory, token=token)
+    runtime = Runtime(program, directory, token=token, planner=planner)
     yield runtime
     runtime.end_calls()
     for container in runtime.list():

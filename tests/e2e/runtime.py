@@ -84,13 +84,19 @@ class Call:
 
 
 class Runtime:
-    """The program, its `--root`, and where its outputs go. `prefix` is a command to run it by, such as nsenter."""
+    """The program, its `--root`, and where its outputs go. `prefix` is a command to run it by, such as nsenter.
 
-    def __init__(self, program: Path, directory: Path, *, token: str, prefix: Sequence[str] = ()) -> None:
+    `planner` is what ORUN_PLANNER says: `cold`, or the socket of a resident planner.
+    """
+
+    def __init__(
+        self, program: Path, directory: Path, *, token: str, prefix: Sequence[str] = (), planner: str = "cold"
+    ) -> None:
         self.program = program
         self.directory = directory
         self.root = directory / "root"
         self.token = token
+        self.planner = planner
         self.prefix = list(prefix)
         self._namespace: MountNamespace | None = None
         self._numbers = itertools.count()
@@ -104,7 +110,7 @@ class Runtime:
     @property
     def environment(self) -> dict[str, str]:
         """What every call finds in its environment; the token lets the leak check find its processes."""
-        return {"PATH": os.environ["PATH"], "E2E_TOKEN": self.token}
+        return {"PATH": os.environ["PATH"], "E2E_TOKEN": self.token, "ORUN_PLANNER": self.planner}
 
     def begin(
         self,

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from plan_file import DEADLINE_S, Container, Outcome, Plan, Record, new_plan
 
+from orlop.plan import operation_table
+
 PLAN, EXIT, WRITE, FAIL, WARN, DONE = 2, 3, 4, 5, 6, 7
 PLAN_KEEP = 2
 
@@ -80,9 +82,10 @@ def test_hello_says_how_we_were_started(front: Front, verb: str) -> None:
     outcome = front.run("--root", "/tmp/create", verb, "ü", cwd="/usr", umask=0o027)
     assert outcome == Outcome(3, "out\n", "error\n")
     ((kind, payload),) = front.heard()
-    version, argc, envc, umask, pid = struct.unpack("<5I", payload[:20])
-    strings = payload[20:].decode().split("\0")
-    assert (kind, version, umask) == (1, 1, 0o027)
+    version, fingerprint, argc, envc, umask, pid = struct.unpack("<6I", payload[:24])
+    strings = payload[24:].decode().split("\0")
+    assert (kind, version, umask) == (1, 2, 0o027)
+    assert fingerprint == operation_table.fingerprint()
     assert pid > 0
     assert strings[:argc] == [str(front.program), "--root", "/tmp/create", verb, "ü"]
     assert sorted(strings[argc : argc + envc]) == sorted(f"{k}={v}" for k, v in front.environment().items())
@@ -91,7 +94,7 @@ def test_hello_says_how_we_were_started(front: Front, verb: str) -> None:
 
 def test_a_stage_variable_of_the_callers_is_not_believed(front: Front) -> None:
     front.says(exit_frame(0))
-    outcome = front.run("create", "c", env=front.environment(_ORUN_STAGE="7:1"))
+    outcome = front.run("create", "c", env=front.environment(_ORUN_STAGE="7:1:0:/"))
     assert outcome == Outcome(0, "", "")
     assert b"_ORUN_STAGE" not in front.heard()[0][1]
 

@@ -61,7 +61,7 @@ def answer(argv: list[str], directory: str, *options: str, cold: Path = COLD) ->
 def _execute(connection: socket.socket, argv: list[str], directory: str) -> None:
     environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
     strings = b"".join(text.encode() + b"\0" for text in (*argv, *environment, directory))
-    hello = struct.pack("<5I", 1, len(argv), len(environment), 0o022, os.getpid()) + strings
+    hello = struct.pack("<6I", 2, 0, len(argv), len(environment), 0o022, os.getpid()) + strings
     connection.sendall(_FRAME.pack(_HELLO, len(hello)) + hello)
     while True:
         head = connection.recv(_FRAME.size, socket.MSG_WAITALL)

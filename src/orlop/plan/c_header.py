@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from orlop.plan import operations
-from orlop.plan.operation_table import OPERATIONS
+from orlop.plan.operation_table import OPERATIONS, fingerprint
 
 _FLAGS = ("IGNORE_EEXIST", "IGNORE_ENOENT", "IGNORE_EACCES", "BEST_EFFORT", "NO_SYMLINKS", "EXCLUSIVE")
 _SECTIONS = ("OUTER", "INNER", "CLEANUP")
@@ -26,6 +26,8 @@ def header() -> str:
         "",
         f"#define OPERATION_SIZE {operations.OPERATION_SIZE}",
         f"#define SLOT_MAX {operations.SLOT_MAX}",
+        "/* Of the whole table: an executor and a planner that differ here must not talk. */",
+        f"#define OPERATIONS_FINGERPRINT 0x{fingerprint():08x}u",
         "",
         "/* Flags of an operation. */",
         *(f"#define {name} {getattr(operations, name)}u" for name in _FLAGS),

@@ -45,6 +45,7 @@ class CreateRequest:
 
     __slots__ = (
         "bundle",
+        "config_data",
         "console_socket",
         "container_id",
         "is_detached",
@@ -68,6 +69,7 @@ class CreateRequest:
         bundle: str,
         state_directory: str,
         state_template: bytes,
+        config_data: bytes,
         is_run: bool,
         is_detached: bool = True,
         keep: bool = False,
@@ -82,6 +84,7 @@ class CreateRequest:
         self.container_id = container_id
         self.bundle = bundle
         self.state_directory = state_directory
+        self.config_data = config_data  # config.json as it was read
         self.state_template = state_template  # state.json with the template bytes for pid and start time
         self.is_run = is_run
         self.is_detached = is_detached

@@ -6,8 +6,8 @@ processes; `release`/`await` and `signal`/`wait_signal` are the only points at w
 
 from __future__ import annotations
 
-from errno import EADDRINUSE, ECONNREFUSED, ENOENT
-from posix import O_DIRECTORY
+from errno import EADDRINUSE, ECONNREFUSED, EEXIST, ENOENT
+from posix import O_CREAT, O_DIRECTORY, O_EXCL
 
 from orlop.errors import InvalidArgument
 from orlop.linux.flags import O_PATH
@@ -17,7 +17,7 @@ from orlop.plan.devices import make_devices
 from orlop.plan.hooks import has_hooks, hook_state, run_hooks
 from orlop.plan.mounts import MountCompiler, is_dev_bound
 from orlop.plan.namespaces import Namespaces
-from orlop.plan.operations import TARGET_DIRECTORY, TEMPLATE_PID
+from orlop.plan.operations import TARGET_DIRECTORY, TEMPLATE_PID, TEMPLATE_START_TIME
 from orlop.plan.process import ProcessCompiler
 from orlop.plan.rootfs import attach_rootfs, change_root, cut_propagation, hide_paths, open_rootfs, seal_root
 from orlop.plan.tags import TAG_HOOKS, TAG_READY, TAG_STATE
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 START_SOCKET = "start.sock"
 STATE_FILE = "state.json"
+CONFIG_FILE = "config.json"
 
 SUPERVISE_TERMINAL = 1
 
@@ -40,6 +41,11 @@ _SOCKET_HINTS = {ENOENT: "nobody made that socket", ECONNREFUSED: "nobody listen
 def compile_create(config: dict[str, Any], facts: HostFacts, request: CreateRequest) -> Plan:
     """The plan that creates (and with `request.is_run` starts) the container. `config` is validated."""
     return _CreateCompiler(config, facts, request).compile()
+
+
+def without_process(template: bytes) -> bytes:
+    """The state of a template before there is a process."""
+    return template.replace(TEMPLATE_PID, b"0").replace(TEMPLATE_START_TIME, b"0")
 
 
 class _CreateCompiler:
@@ -103,9 +109,7 @@ class _CreateCompiler:
     def outer_before_clone(self) -> int:
         """What a child must find ready: sockets, opened sources. Returns the slot of the unified cgroup, or -1."""
         outer, request = self.plan.outer, self.request
-        outer.about("state directory")
-        self.state_slot = self.plan.slot()
-        outer.add("open", fd=self.state_slot, s0=request.state_directory, n0=O_PATH | O_DIRECTORY)
+        self.claim()
         if not request.is_run:
             self.listener_slot = self.plan.slot()
             outer.about("state directory", {EADDRINUSE: "a start socket is there already"})
@@ -122,6 +126,22 @@ class _CreateCompiler:
             if sources is outer:
                 open_rootfs(sources, self.linux, self.rootfs, self.mounts.root)
         return unified
+
+    def claim(self) -> None:
+        """Make the id ours, and leave what `delete -f` needs, whatever happens from here on.
+
+        Before there is a cgroup or a process there is nothing for these files to be wrong about: no rename.
+        """
+        outer, request = self.plan.outer, self.request
+        self.state_slot = self.plan.slot()
+        outer.about("state directory", {EEXIST: "choose another id, or delete that container first"})
+        outer.add("claim", fd=self.state_slot, s0=request.state_directory, n0=0o700)
+        outer.about("state directory")
+        for name, data in ((CONFIG_FILE, request.config_data), (STATE_FILE, without_process(request.state_template))):
+            outer.add("write", at=self.state_slot, s0=name, blob=data, n0=O_CREAT | O_EXCL, n1=0o600)
+        # The lock is the creator's: init must not hold it, for it outlives us.
+        self.plan.inner.about("state directory")
+        self.plan.inner.add("close", fd=self.state_slot)
 
     def enter_cgroup(self) -> None:
         """Inner: wait for the cgroup and move into it. As late as it can be: before the first mount that shows it."""

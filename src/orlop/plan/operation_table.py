@@ -31,10 +31,11 @@ def _rows() -> list[Operation]:
         row("unlink", "unlinkat", {"at": "base", "s0": "path"}, "Remove a file; ENOENT is success."),
         row("open", "openat", {"fd": "into", "at": "base", "s0": "path", "n0": "oflags", "n1": "mode"}, "Open a file of the host; close-on-exec is always added."),
         row("close", "close", {"fd": "slot"}, "Close a slot."),
-        row("write", "write", {"at": "base", "s0": "path", "blob": "data", "n0": "oflags"}, "Open for writing (O_WRONLY|O_CLOEXEC|oflags), write all data with one write, close."),
+        row("write", "write", {"at": "base", "s0": "path", "blob": "data", "n0": "oflags", "n1": "mode"}, "Open for writing (O_WRONLY|O_CLOEXEC|oflags, mode), write all data with one write, close."),
         row("write_slot", "write", {"fd": "slot", "blob": "data"}, "Write data with one write to an open slot."),
         row("write_atomic", "rename", {"at": "base", "s0": "path", "blob": "template", "n0": "mode"}, "Expand the template, write it to a temporary name beside path, rename it over path."),
         row("verify_device", "fstat", {"fd": "slot", "n0": "device", "n1": "kind"}, "Fail with ENODEV unless the slot is a device node of st_rdev n0 and type n1 (S_IFCHR or S_IFBLK)."),
+        row("claim", "mkdirat", {"fd": "into", "s0": "path", "n0": "mode"}, "Outer, first: make a directory that must not exist, and hold its lock (flock) in the slot; a failure has nothing to undo, so cleanup does not run."),
         # -- processes, namespaces, synchronisation ------------------------------------------------------------------
         row("clone", "clone3", {"fd": "cgroup", "n0": "flags"}, "Outer: start the inner section in a child; a cgroup v2 directory in fd adds CLONE_INTO_CGROUP."),
         row("refork", "clone3", {"n0": "flags"}, "Inner: go on in a sibling (CLONE_PARENT), which becomes init; the first child ends."),
@@ -105,3 +106,11 @@ def _rows() -> list[Operation]:
 
 OPERATIONS = _rows()
 BY_NAME = {row.name: row for row in OPERATIONS}
+
+
+def fingerprint() -> int:
+    """A checksum (FNV-1a, 32 bits) of the table: what an executor and a planner of another installation differ in."""
+    value = 0x811C9DC5
+    for byte in repr([(row.code, row.name, row.args, row.doc) for row in OPERATIONS]).encode():
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return value

@@ -52,6 +52,7 @@ CODE = {
     "write_slot": 7,
     "write_atomic": 8,
     "verify_device": 9,
+    "claim": 10,
     "clone": 20,
     "refork": 21,
     "setns": 22,

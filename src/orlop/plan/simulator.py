@@ -18,7 +18,7 @@ _SHOWN_MAX = 64
 # Operations that still need privilege, or the host's paths.
 _PRIVILEGED = frozenset(("new_mount", "move_mount", "mount_setattr", "pivot_root", "mask", "readonly", "mknod",
                          "sysctl", "sethostname", "setdomainname", "unshare", "setns", "open_tree"))  # fmt: skip
-_FILLS_SLOT = frozenset(("open", "open_tree", "new_mount", "target", "listen", "connect", "pidfd_open"))
+_FILLS_SLOT = frozenset(("claim", "open", "open_tree", "new_mount", "target", "listen", "connect", "pidfd_open"))
 _USES_FD = frozenset(("write_slot", "move_mount", "mount_setattr", "setns", "verify_device", "verify_filesystem",
                       "await_start", "device_filter", "copy_tree", "sysctl"))  # fmt: skip
 
@@ -65,6 +65,7 @@ def broken_rules(plan: Plan) -> list[str]:
     broken.extend(_after("pivot_root", frozenset(("target", "mask", "readonly", "mknod", "open", "open_tree")), inner,
                          "after the change of root"))  # fmt: skip
     broken.extend(_before("write_slot", "clone", plan))
+    broken.extend(_late_claims(plan))
     broken.extend(_unfilled_slots(plan))
     return broken
 
@@ -82,6 +83,17 @@ def _before(operation: str, marker: str, plan: Plan) -> list[str]:
     if marker not in names:
         return []
     return [f"{operation} before {marker}" for name in names[: names.index(marker)] if name == operation]
+
+
+def _late_claims(plan: Plan) -> list[str]:
+    """A claim that fails skips the cleanup, so before it there may be nothing to undo."""
+    before: list[str] = []
+    for section in plan.sections():
+        for step in section.steps:
+            if step.operation == "claim" and set(before) - {"open"}:
+                return [f"claim after {before[-1]}"]
+            before.append(step.operation)
+    return []
 
 
 def _unfilled_slots(plan: Plan) -> list[str]:

@@ -1,7 +1,7 @@
 """A plan on its own: `python -m orlop.runtime.bench_plan --bundle DIR (--output FILE | --show)`.
 
 For the benchmark, which measures the executor without a planner, and for people who want to see what a configuration
-becomes. The plan is that of a foreground `run` of a container `bench`, and makes its state directory itself.
+becomes. The plan is that of a foreground `run` of a container `bench`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 
 from orlop.oci.config import load_config
 from orlop.oci.container_id import parse_container_id
-from orlop.plan.builder import Section
 from orlop.plan.context import CreateRequest, HostFacts
 from orlop.plan.create import compile_create
 from orlop.plan.simulator import describe_plan
@@ -28,19 +27,20 @@ _STATE_ROOT = "/run/orun-bench"
 
 
 def compile_bundle(bundle: str, name: str = "bench") -> Plan:
-    """The plan of a foreground `run` of a bundle, complete with the making of its state directory.
+    """The plan of a foreground `run` of a bundle.
 
     Raises:
         OrlopError: the configuration is not valid.
     """
-    config = load_config(Path(bundle, "config.json").read_bytes())
+    data = Path(bundle, "config.json").read_bytes()
+    config = load_config(data)
     config.require_process()
     raw = config.raw
     container_id = parse_container_id(name)
-    placement = place_cgroup(raw, container_id)
+    placement = place_cgroup(raw, container_id, "/proc/self")
     facts = HostFacts(
         cgroups=placement,
-        capability_mask=capability_mask(raw),
+        capability_mask=capability_mask(raw, "/proc/self"),
         seccomp=seccomp_program((raw.get("linux") or {}).get("seccomp"), _STATE_ROOT),
         home=home_directory(raw, bundle),
     )
@@ -51,15 +51,11 @@ def compile_bundle(bundle: str, name: str = "bench") -> Plan:
         bundle=bundle,
         state_directory=state_directory,
         state_template=template,
+        config_data=data,
         is_run=True,
         is_detached=False,
     )
-    plan = compile_create(raw, facts, request)
-    first = Section()
-    first.about("state directory")
-    first.add("mkdir", s0=state_directory, n0=0o700)
-    plan.outer.steps[:0] = first.steps
-    return plan
+    return compile_create(raw, facts, request)
 
 
 def main(arguments: list[str]) -> int:

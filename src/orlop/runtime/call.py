@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posix
+
 from orlop.errors import InvalidArgument
 from orlop.runtime.state_directory import DEFAULT_ROOT, StateRoot
 
@@ -25,7 +27,7 @@ class Answer:
 class Call:
     """A verb with its options and arguments, for one caller."""
 
-    __slots__ = ("arguments", "connection", "globals", "hello", "log", "options")
+    __slots__ = ("arguments", "connection", "globals", "held_fds", "hello", "log", "options")
 
     def __init__(
         self,
@@ -43,6 +45,16 @@ class Call:
         self.globals = global_options
         self.options = options
         self.arguments = arguments
+        self.held_fds: list[int] = []  # locks, until the call is answered
+
+    def hold(self, fd: int) -> None:
+        """Keep an fd open until the call is answered."""
+        self.held_fds.append(fd)
+
+    def release(self) -> None:
+        """Close what is held."""
+        while self.held_fds:
+            posix.close(self.held_fds.pop())
 
     def state_root(self) -> StateRoot:
         """The state root of `--root`."""

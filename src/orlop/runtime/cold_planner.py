@@ -23,6 +23,7 @@ class _Future:
 def main(fd: int, verb: str, root: str) -> "NoReturn":
     """Serve one request and end; an error that nobody foresaw is told with its traceback on stderr."""
     gc.disable()  # the process lives for milliseconds
+    posix.umask(0)  # modes are exact; the caller's umask comes with HELLO
     sys.modules.setdefault("__future__", _Future)  # type: ignore[arg-type]
     is_bundled = verb in _BUNDLED and module_bundle.load(verb, root)
     from orlop.runtime.planner import serve
@@ -30,7 +31,7 @@ def main(fd: int, verb: str, root: str) -> "NoReturn":
 
     connection = Connection(fd)
     try:
-        is_answered = serve(connection)
+        is_answered = serve(connection, connection.receive_hello())
         if is_answered and verb in _BUNDLED and not is_bundled and posix.geteuid() == 0:
             module_bundle.store(verb, root)
     except ExecutorGone:

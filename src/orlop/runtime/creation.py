@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import posix
+from errno import EEXIST
 
 from orlop.errors import InvalidArgument, KernelError, NotFound, OrlopError
 from orlop.oci.config import load_config
 from orlop.oci.container_id import parse_container_id
 from orlop.plan.context import CreateRequest, HostFacts
-from orlop.plan.create import STATE_FILE, compile_create
+from orlop.plan.create import CONFIG_FILE, compile_create
+from orlop.plan.operations import CODE
 from orlop.runtime.host import (
     capability_mask,
     home_directory,
@@ -16,7 +18,8 @@ from orlop.runtime.host import (
     refuse_sysctls_of_the_host,
     seccomp_program,
 )
-from orlop.runtime.state_directory import CONFIG_FILE, state_template, without_process
+from orlop.runtime.protocol import ExecutorFailed
+from orlop.runtime.state_directory import state_template, taken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +50,12 @@ def create_container(call: Call, *, is_run: bool, is_detached: bool) -> None:
         raise type(error)(f"{subject}: {error.message}", hint=error.hint) from error
     for warning in plan.warnings:
         call.log.write("warning", f"{subject.removeprefix('cannot ')}: config.json: {warning}")
-    call.connection.execute(plan)
+    try:
+        call.connection.execute(plan)
+    except ExecutorFailed as failed:
+        if failed.report.code == CODE["claim"] and failed.report.errno == EEXIST:
+            raise taken(container_id) from None  # somebody else was faster
+        raise
 
 
 def _prepare(call: Call, container_id: ContainerId, *, is_run: bool, is_detached: bool) -> Plan:
@@ -59,37 +67,27 @@ def _prepare(call: Call, container_id: ContainerId, *, is_run: bool, is_detached
         call.log.write("debug", f"config.json: {path}: unknown property, ignored")
     raw = config.raw
     _check_terminal(call, raw, is_detached=is_detached)
-    refuse_sysctls_of_the_host(raw)
+    refuse_sysctls_of_the_host(raw, call.hello.proc)
     root = call.state_root()
-    placement = place_cgroup(raw, container_id)
+    placement = place_cgroup(raw, container_id, call.hello.proc)
     facts = HostFacts(
         cgroups=placement,
-        capability_mask=capability_mask(raw),
+        capability_mask=capability_mask(raw, call.hello.proc),
         seccomp=seccomp_program((raw.get("linux") or {}).get("seccomp"), root.path),
         home=home_directory(raw, bundle),
     )
     template = state_template(container_id, raw, bundle=bundle, rootfs=_rootfs(raw, bundle), cgroups=placement.paths())
-    request = create_request(
-        call, container_id, bundle, f"{root.path}/{container_id}", template, is_run=is_run, is_detached=is_detached
-    )
-    # Compiled before anything is made: a configuration that cannot be compiled leaves nothing to undo.
-    plan = compile_create(raw, facts, request)
-    claim = root.claim(container_id)
-    try:
-        claim.write(CONFIG_FILE, data)
-        claim.write(STATE_FILE, without_process(template))  # so that `delete -f` knows the cgroups, whatever happens
-    except OSError:
-        claim.abandon()
-        raise
-    return plan
+    request = create_request(call, container_id, bundle, template, data, is_run=is_run, is_detached=is_detached)
+    root.prepare()
+    return compile_create(raw, facts, request)
 
 
 def create_request(
     call: Call,
     container_id: ContainerId,
     bundle: str,
-    state_directory: str,
     template: bytes,
+    config_data: bytes,
     *,
     is_run: bool,
     is_detached: bool,
@@ -99,8 +97,9 @@ def create_request(
     return CreateRequest(
         container_id=container_id,
         bundle=bundle,
-        state_directory=state_directory,
+        state_directory=f"{call.state_root().path}/{container_id}",
         state_template=template,
+        config_data=config_data,
         is_run=is_run,
         is_detached=is_detached,
         keep=is_run and options.flag("keep"),

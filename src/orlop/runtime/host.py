@@ -22,30 +22,33 @@ if TYPE_CHECKING:
 _PASSWD_MAX_BYTES = 1 << 20
 
 
-def capability_mask(config: dict[str, Any]) -> int:
-    """Every capability that a container of this configuration can be given: our own, or all in a user namespace."""
+def capability_mask(config: dict[str, Any], proc: str) -> int:
+    """Every capability that a container of this configuration can get: the caller's own, or all in a user namespace.
+
+    `proc` is the caller's directory in /proc, here as below.
+    """
     known = read_capability_mask()
     namespaces = (config.get("linux") or {}).get("namespaces") or ()
     if any(namespace["type"] == "user" for namespace in namespaces):
         return known
-    for line in _read_text("/proc/self/status").split("\n"):
+    for line in _read_text(f"{proc}/status").split("\n"):
         name, _, value = line.partition(":")
         if name in ("CapPrm", "CapBnd"):
             known &= int(value, 16)
     return known
 
 
-def place_cgroup(config: dict[str, Any], container_id: ContainerId) -> CgroupPlacement:
+def place_cgroup(config: dict[str, Any], container_id: ContainerId, proc: str) -> CgroupPlacement:
     """Where the container's cgroup goes in each hierarchy of this host, and which directories are missing.
 
-    An absolute cgroupsPath starts at the mount of the hierarchy; a relative one, or none, in this process's own cgroup
+    An absolute cgroupsPath starts at the mount of the hierarchy; a relative one, or none, in the caller's own cgroup
     (v1) or beside it (v2, where a cgroup with processes may have no controlled children), as runc does it.
 
     Raises:
         FailedPrecondition: no cgroup hierarchy is mounted.
         InvalidArgument: the cgroup exists and has processes in it.
     """
-    layout = parse_cgroup_layout(_read_text("/proc/self/mountinfo"), _read_text("/proc/self/cgroup"))
+    layout = parse_cgroup_layout(_read_text(f"{proc}/mountinfo"), _read_text(f"{proc}/cgroup"))
     linux = config.get("linux") or {}
     wanted = linux.get("cgroupsPath") or container_id
     directories = []
@@ -72,8 +75,8 @@ def place_cgroup(config: dict[str, Any], container_id: ContainerId) -> CgroupPla
     return CgroupPlacement(layout.mode, directories, delegate)
 
 
-def refuse_sysctls_of_the_host(config: dict[str, Any]) -> None:
-    """A namespace that is joined by path may be the one that we are in: its sysctls are the host's (CVE-2022-0532).
+def refuse_sysctls_of_the_host(config: dict[str, Any], proc: str) -> None:
+    """A namespace that is joined by path may be the one that the caller is in: the host's sysctls (CVE-2022-0532).
 
     Raises:
         InvalidArgument: naming the sysctl.
@@ -87,17 +90,17 @@ def refuse_sysctls_of_the_host(config: dict[str, Any]) -> None:
     paths = {one["type"]: one["path"] for one in linux.get("namespaces") or () if one.get("path")}
     for name in sysctls:
         kind = namespace_of(name)
-        if kind in paths and _is_own_namespace(kind, paths[kind]):
+        if kind in paths and _is_own_namespace(kind, paths[kind], proc):
             raise InvalidArgument(
                 f"config.json: linux.sysctl.{name}: {paths[kind]} is the host's own {kind} namespace",
                 hint="join another one, or drop the sysctl",
             )
 
 
-def _is_own_namespace(kind: str, path: str) -> bool:
+def _is_own_namespace(kind: str, path: str, proc: str) -> bool:
     own = {"network": "net"}.get(kind, kind)
     try:
-        theirs, ours = posix.stat(path), posix.stat(f"/proc/self/ns/{own}")
+        theirs, ours = posix.stat(path), posix.stat(f"{proc}/ns/{own}")
     except OSError:
         return False  # joining it will tell what is wrong with it
     return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)

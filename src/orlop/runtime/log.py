@@ -11,10 +11,11 @@ from orlop.runtime.state_directory import timestamp
 class Log:
     """Appends one line per message, in logrus' shape (the one that runc's callers parse). No path: keeps nothing."""
 
-    __slots__ = ("_path", "is_debug", "is_json")
+    __slots__ = ("_mode", "_path", "is_debug", "is_json")
 
-    def __init__(self, path: str | None, *, is_json: bool, is_debug: bool) -> None:
+    def __init__(self, path: str | None, *, is_json: bool = False, is_debug: bool = False, umask: int = 0o022) -> None:
         self._path = path
+        self._mode = 0o644 & ~umask
         self.is_json = is_json
         self.is_debug = is_debug
 
@@ -31,7 +32,7 @@ class Log:
         if self._path is None or (level == "debug" and not self.is_debug):
             return
         flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
-        fd = posix.open(self._path, flags, 0o644)
+        fd = posix.open(self._path, flags, self._mode)
         try:
             posix.write(fd, self.line(level, message).encode("utf-8", "backslashreplace"))
         finally:

@@ -28,6 +28,7 @@ VERBS = {
     "kill": ("verb_kill", "send a signal to a container's init"),
     "list": ("verb_list", "list containers"),
     "pause": ("verb_pause", "freeze all processes of a container"),
+    "planner": ("verb_planner", "answer other orun commands faster: a resident planner"),
     "ps": ("verb_ps", "list the processes of a container"),
     "resume": ("verb_resume", "thaw a paused container"),
     "run": ("verb_run", "create and start a container"),
@@ -43,10 +44,9 @@ _NOT_YET = {
 }
 
 
-def serve(connection: Connection) -> bool:
-    """Answer one request from hello to the last message. False when the answer was an error."""
-    hello = connection.receive_hello()
-    log = Log(None, is_json=False, is_debug=False)
+def serve(connection: Connection, hello: Hello) -> bool:
+    """Answer one request, to the last message. False when the answer was an error."""
+    log = Log(None)
     is_answered = False
     try:
         options, words = parse_flags(GLOBAL_FLAGS, hello.argv[1:], "orun")
@@ -99,7 +99,10 @@ def _dispatch(connection: Connection, hello: Hello, log: Log, options: Options, 
         return Answer(verb_help(verb))
     check_arguments(verb, arguments)
     call = Call(connection=connection, hello=hello, log=log, global_options=options, options=flags, arguments=arguments)
-    answer: Answer | None = module.run(call)
+    try:
+        answer: Answer | None = module.run(call)
+    finally:
+        call.release()
     return answer
 
 
@@ -118,7 +121,7 @@ def _open_log(options: Options, hello: Hello) -> Log:
     path = options.text("log")
     if path and not path.startswith("/"):
         path = f"{hello.cwd}/{path}"
-    log = Log(path or None, is_json=form == "json", is_debug=options.flag("debug"))
+    log = Log(path or None, is_json=form == "json", is_debug=options.flag("debug"), umask=hello.umask)
     if form not in ("text", "json"):
         raise InvalidArgument(f'--log-format: "{form}" is no log format', hint="use text or json")
     return log

@@ -12,27 +12,35 @@ if TYPE_CHECKING:
     from orlop.plan.builder import Plan
 
 HELLO, PLAN, EXIT, WRITE, FAIL, WARN, DONE = range(1, 8)
+ACCEPTED, REFUSED = 9, 10  # a resident planner's first word
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 _MESSAGE_MAX = 64 << 20
 _FRAME = Struct("<II")
-_HELLO = Struct("<IIIII")
+_HELLO = Struct("<IIIIII")
 _REPORT = Struct("<IIIIII")
 
 WHERE_STARTER = 2
 
 
 class Hello:
-    """Who asks, and for what: the executor's argv, environment, working directory, umask and pid."""
+    """Who asks, and for what: the executor's argv, environment, working directory, umask and pid.
 
-    __slots__ = ("argv", "cwd", "environment", "pid", "umask")
+    `proc` is its directory in /proc as this planner sees it: what the kernel says of it is read there.
+    """
 
-    def __init__(self, argv: list[str], environment: dict[str, str], cwd: str, umask: int, pid: int) -> None:
+    __slots__ = ("argv", "cwd", "environment", "fingerprint", "pid", "proc", "umask")
+
+    def __init__(
+        self, argv: list[str], environment: dict[str, str], cwd: str, *, umask: int, pid: int, proc: str = "/proc/self"
+    ) -> None:
         self.argv = argv
         self.environment = environment
         self.cwd = cwd
         self.umask = umask
         self.pid = pid
+        self.proc = proc
+        self.fingerprint = 0  # of the operations that the executor knows (operation_table.fingerprint)
 
 
 class Report:
@@ -60,12 +68,17 @@ class ExecutorFailed(Exception):  # noqa: N818 (what happened, as the kinds in o
 
 
 class Connection:
-    """One executor that waits for instructions."""
+    """One executor that waits for instructions.
 
-    __slots__ = ("_fd", "warnings")
+    A cold planner is its child, so what /proc says of the planner itself is true of the executor; a resident one gives
+    the executor's own directory there.
+    """
 
-    def __init__(self, fd: int) -> None:
+    __slots__ = ("_fd", "proc", "warnings")
+
+    def __init__(self, fd: int, proc: str = "/proc/self") -> None:
         self._fd = fd
+        self.proc = proc
         self.warnings: list[tuple[Plan, Report]] = []
 
     def receive_hello(self) -> Hello:
@@ -73,7 +86,7 @@ class Connection:
         kind, payload = self._receive()
         if kind != HELLO:
             raise Unavailable(f"the executor sent message {kind} instead of HELLO")
-        version, argc, envc, umask, pid = _HELLO.unpack_from(payload)
+        version, fingerprint, argc, envc, umask, pid = _HELLO.unpack_from(payload)
         if version != PROTOCOL_VERSION:
             raise Unavailable(f"the executor speaks protocol {version}, this planner {PROTOCOL_VERSION}")
         strings = payload[_HELLO.size :].decode("utf-8", "surrogateescape").split("\0")
@@ -81,7 +94,13 @@ class Connection:
         for entry in strings[argc : argc + envc]:
             name, _, value = entry.partition("=")
             environment[name] = value
-        return Hello(strings[:argc], environment, strings[argc + envc], umask, pid)
+        hello = Hello(strings[:argc], environment, strings[argc + envc], umask=umask, pid=pid, proc=self.proc)
+        hello.fingerprint = fingerprint
+        return hello
+
+    def answer_knock(self, *, is_accepted: bool) -> None:
+        """A resident planner's first word: that the request is taken, or that the executor shall start a planner."""
+        self._send(ACCEPTED if is_accepted else REFUSED, b"")
 
     def execute(self, plan: Plan) -> None:
         """Have a plan executed. Returns when its `detach_planner` or its end is reached.

@@ -20,7 +20,7 @@ from orlop.linux.flags import O_PATH
 from orlop.linux.procfs import is_alive
 from orlop.oci.container_id import ContainerId, parse_container_id
 from orlop.oci.json_codec import decode, encode
-from orlop.plan.create import START_SOCKET, STATE_FILE
+from orlop.plan.create import CONFIG_FILE, START_SOCKET, STATE_FILE
 from orlop.plan.operations import TEMPLATE_PID, TEMPLATE_START_TIME
 from orlop.plan.teardown import STATE_FILES
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 DEFAULT_ROOT = "/run/orun"
-CONFIG_FILE = "config.json"
 
 _LOCK_TIMEOUT_S = 10.0
 _LOCK_POLL_S = 0.005
@@ -182,62 +181,16 @@ class StateRoot:
         return Container(container_id, directory, record)
 
     def refuse_taken(self, container_id: ContainerId) -> None:
-        """Raises AlreadyExists when somebody has the id now. Only `claim` makes sure."""
+        """Raises AlreadyExists when somebody has the id now. Only the plan's `claim` makes sure."""
         if _is_directory(f"{self.path}/{container_id}"):
-            raise _taken(container_id)
+            raise taken(container_id)
 
-    def claim(self, container_id: ContainerId) -> Claim:
-        """Make the state directory, which makes the id ours.
-
-        Raises:
-            AlreadyExists: somebody has it.
-        """
-        directory = f"{self.path}/{container_id}"
-        try:
-            posix.mkdir(directory, 0o700)
-        except FileNotFoundError:
+    def prepare(self) -> None:
+        """Make the root directory itself, if nobody did."""
+        if not _is_directory(self.path):
             import os
 
             os.makedirs(self.path, 0o711, exist_ok=True)
-            return self.claim(container_id)
-        except FileExistsError:
-            raise _taken(container_id) from None
-        fd = posix.open(directory, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        return Claim(directory, fd)
-
-
-class Claim:
-    """A state directory that is being filled. The lock is held until this process ends or `release` is called."""
-
-    __slots__ = ("directory", "fd")
-
-    def __init__(self, directory: str, fd: int) -> None:
-        self.directory = directory
-        self.fd = fd
-
-    def write(self, name: str, data: bytes) -> None:
-        """Write a file of the directory at once: temporary name, then rename."""
-        temporary = f".{name}"
-        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC
-        fd = posix.open(temporary, flags, 0o600, dir_fd=self.fd)
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[posix.write(fd, view) :]
-        finally:
-            posix.close(fd)  # not synced: what describes processes need not outlive the machine that runs them
-        posix.rename(temporary, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
-
-    def abandon(self) -> None:
-        """Remove the directory again: nothing has been made outside of it."""
-        for name in posix.listdir(self.fd):
-            posix.unlink(name, dir_fd=self.fd)
-        posix.rmdir(self.directory)
-
-    def release(self) -> None:
-        """Let go of the lock."""
-        posix.close(self.fd)
 
 
 def _checked_record(record: Any) -> dict[str, Any]:
@@ -247,7 +200,8 @@ def _checked_record(record: Any) -> dict[str, Any]:
     return record
 
 
-def _taken(container_id: ContainerId) -> AlreadyExists:
+def taken(container_id: ContainerId) -> AlreadyExists:
+    """The error to raise when somebody else has the id."""
     return AlreadyExists(f'container "{container_id}" exists already', hint="choose another id, or delete it first")
 
 
@@ -312,11 +266,6 @@ def state_template(
     text = encode(record)
     numbers = b',"pid":' + TEMPLATE_PID + b',"startTime":' + TEMPLATE_START_TIME + b"}"
     return text[:-1].encode() + numbers
-
-
-def without_process(template: bytes) -> bytes:
-    """The same record before there is a process."""
-    return template.replace(TEMPLATE_PID, b"0").replace(TEMPLATE_START_TIME, b"0")
 
 
 def timestamp() -> str:

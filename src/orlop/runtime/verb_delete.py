@@ -50,8 +50,10 @@ def run(call: Call) -> Answer:
     else:
         _thaw(container.cgroup_paths)
         kill_init(container)
-    if lock_for_delete(container) is None:
+    lock = lock_for_delete(container)
+    if lock is None:
         return Answer()
+    call.hold(lock)
     container = call.state_root().find(container.container_id)  # as it is now that nobody else is at it
     if force:
         kill_init(container)

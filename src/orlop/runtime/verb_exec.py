@@ -83,7 +83,7 @@ def _prepare(call: Call, container: Container) -> Plan:
     _check_terminal(call, process)
     facts = HostFacts(
         cgroups=recorded_cgroup(container.cgroup_paths),
-        capability_mask=capability_mask(config),
+        capability_mask=capability_mask(config, call.hello.proc),
         seccomp=seccomp_program((config.get("linux") or {}).get("seccomp"), call.state_root().path),
         home=home_directory({**config, "process": process}, container.bundle),
     )

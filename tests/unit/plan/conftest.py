@@ -80,6 +80,7 @@ def compiled() -> Callable[..., Plan]:
                     "bundle": "/bundle",
                     "state_directory": "/run/orun/web",
                     "state_template": b'{"pid":\x01,"startTime":\x02}',
+                    "config_data": b"{}",
                     "is_run": True,
                     "is_detached": False,
                     **request,

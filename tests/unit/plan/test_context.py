@@ -21,7 +21,12 @@ def test_facts_without_seccomp_and_home_have_none(placement: Callable[[str], Cgr
 
 def test_a_request_is_detached_and_deleted_at_its_end_unless_it_says_otherwise() -> None:
     request = CreateRequest(
-        container_id=parse_container_id("a"), bundle="/b", state_directory="/s", state_template=b"", is_run=False
+        container_id=parse_container_id("a"),
+        bundle="/b",
+        state_directory="/s",
+        state_template=b"",
+        config_data=b"{}",
+        is_run=False,
     )
     assert request.is_detached
     assert not request.keep

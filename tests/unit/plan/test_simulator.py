@@ -112,8 +112,8 @@ def test_a_plan_without_execve_is_found() -> None:
 
 def test_a_write_to_a_slot_before_the_clone_is_found(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
     plan = compiled(config)
-    plan.outer.steps.insert(0, plan.until_cgroup.steps[-1])
-    plan.outer.steps[0].operation = "write_slot"
+    plan.outer.steps.insert(1, plan.until_cgroup.steps[-1])
+    plan.outer.steps[1].operation = "write_slot"
     assert broken_rules(plan) == ["write_slot before clone"]
 
 
@@ -169,3 +169,9 @@ def test_all_sections_are_told_in_their_order_and_the_parts_of_the_outer_one_as_
     lines = [line.split() for line in describe_plan(plan).splitlines()]
     assert [line[0] for line in lines] == ["outer:", "0", "1", "2", "inner:", "0", "cleanup:", "0"]
     assert lines[1] == ["0", "-", "setsid"]
+
+
+def test_a_claim_that_is_not_first_is_found(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+    plan = compiled(config)
+    plan.outer.steps.insert(1, plan.outer.steps.pop(0))
+    assert "claim after write" in broken_rules(plan)

@@ -77,7 +77,7 @@ def orun(root: Path, tmp_path: Path) -> Orun:
         with ExecutorEnd() as fake:
             fake.say(hello(argv, environment=environment, cwd=cwd or str(tmp_path), umask=umask, pid=pid), *answers)
             fake.say_no_more()
-            is_answered = serve(fake.connection)
+            is_answered = serve(fake.connection, fake.connection.receive_hello())
             told = fake.told()
         assert len(told.exits) <= 1, "a request has one answer"
         code, out, err = told.exits[0] if told.exits else (None, "", "")

@@ -67,11 +67,12 @@ def hello(
     cwd: str = "/",
     umask: int = 0o022,
     pid: int = 1,
-    version: int = 1,
+    version: int = 2,
+    fingerprint: int = 0,
 ) -> bytes:
     entries = [f"{name}={value}" for name, value in (environment or {}).items()]
     strings = [text if isinstance(text, bytes) else text.encode() for text in (*argv, *entries, cwd)]
-    numbers = struct.pack("<5I", version, len(argv), len(entries), umask, pid)
+    numbers = struct.pack("<6I", version, fingerprint, len(argv), len(entries), umask, pid)
     return frame(HELLO, numbers + b"".join(text + b"\0" for text in strings))
 
 

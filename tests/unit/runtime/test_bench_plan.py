@@ -52,8 +52,8 @@ def test_a_name_that_is_no_id_is_refused(tmp_path: Path) -> None:
 
 def test_the_plan_makes_its_state_directory_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     placement = CgroupPlacement("v2", [CgroupDirectory("", ("memory", "pids"), "/cg/bench", ["/cg/bench"])])
-    monkeypatch.setattr(bench_plan, "place_cgroup", lambda _config, _id: placement)
+    monkeypatch.setattr(bench_plan, "place_cgroup", lambda _config, _id, _proc: placement)
     (tmp_path / "config.json").write_text(json.dumps(sample_config()), encoding="ascii")
     plan = decode_plan(compile_bundle(str(tmp_path), "one").encode())
-    assert (plan.outer[0].name, plan.outer[0].s0, plan.outer[0].n0) == ("mkdir", "/run/orun-bench/one", 0o700)
+    assert (plan.outer[0].name, plan.outer[0].s0, plan.outer[0].n0) == ("claim", "/run/orun-bench/one", 0o700)
     assert "supervise" in plan.names()

@@ -20,7 +20,7 @@ def _call(executor: ExecutorEnd, *words: str, cwd: str = "/here") -> Call:
     options, arguments = parse_flags(GLOBAL_FLAGS, list(words), "orun")
     return Call(
         connection=executor.connection,
-        hello=Hello(["orun"], {}, cwd, 0o022, 1),
+        hello=Hello(["orun"], {}, cwd, umask=0o022, pid=1),
         log=Log(None, is_json=False, is_debug=False),
         global_options=options,
         options=options,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -36,7 +37,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
     """Write tmp_path's config.json, with the keys of `process` and of the whole changed, on a host with cgroup v2."""
     cgroup = f"{tmp_path}/cgroup/web"
     placement = CgroupPlacement("v2", [CgroupDirectory("", ("memory", "pids"), cgroup, [cgroup])])
-    monkeypatch.setattr(creation, "place_cgroup", lambda _config, _id: placement)
+    monkeypatch.setattr(creation, "place_cgroup", lambda _config, _id, _proc: placement)
 
     def write(process: dict[str, Any] | None = None, **keys: Any) -> None:
         config = {**sample_config(), **keys}
@@ -164,19 +165,31 @@ def test_a_configuration_that_cannot_be_compiled_leaves_nothing(
     assert not (root / "web").exists()
 
 
-def test_the_state_directory_is_complete_before_the_executor_is_asked(
+def test_the_plan_begins_with_a_complete_state_directory(
     orun: Orun, bundle: Callable[..., None], root: Path, tmp_path: Path
 ) -> None:
     bundle()
     outcome = orun("create", "web")
     assert (outcome.code, outcome.err, outcome.is_answered) == (None, "", True)
-    assert (root / "web" / "config.json").read_bytes() == (tmp_path / "config.json").read_bytes()
-    state = json.loads((root / "web" / "state.json").read_text("ascii"))
+    (plan,) = outcome.plans
+    claim, config, record = plan.outer[:3]
+    assert (claim.name, claim.s0, claim.n0) == ("claim", f"{root}/web", 0o700)
+    assert (config.s0, config.blob) == ("config.json", (tmp_path / "config.json").read_bytes())
+    assert (record.s0, config.n1, record.n1) == ("state.json", 0o600, 0o600)
+    assert not (root / "web").exists()  # a planner that ends before it answered leaves nothing
+    state = json.loads(record.blob)
     assert (state["pid"], state["startTime"], state["bundle"]) == (0, 0, str(tmp_path))
     assert state["rootfs"] == f"{tmp_path}/rootfs"
     assert state["cgroups"] == {"": f"{tmp_path}/cgroup/web"}
-    (plan,) = outcome.plans
     assert [step.s0 for step in plan.outer if step.name == "write_atomic"] == ["state.json"]
+
+
+def test_the_slower_of_two_that_create_one_id_is_told_so(orun: Orun, bundle: Callable[..., None]) -> None:
+    bundle()
+    answer = report(FAIL, "claim", section=0, index=0, errno=errno.EEXIST)
+    outcome = orun("create", "web", answers=(answer,))
+    assert outcome.code == 1
+    assert outcome.err == 'orun: container "web" exists already; choose another id, or delete it first\n'
 
 
 def test_what_the_executor_undoes_is_explained(orun: Orun, bundle: Callable[..., None]) -> None:

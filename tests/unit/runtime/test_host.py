@@ -99,8 +99,8 @@ def test_a_recorded_cgroup_tells_its_layout(paths: dict[str, str], mode: str) ->
 
 
 def test_a_user_namespace_has_every_capability() -> None:
-    everything = capability_mask({"linux": {"namespaces": [{"type": "user"}]}})
-    assert everything & capability_mask({}) == capability_mask({})
+    everything = capability_mask({"linux": {"namespaces": [{"type": "user"}]}}, "/proc/self")
+    assert everything & capability_mask({}, "/proc/self") == capability_mask({}, "/proc/self")
     assert everything == (1 << everything.bit_length()) - 1
 
 
@@ -108,10 +108,10 @@ def test_threat_l_a_sysctl_of_a_joined_namespace_that_is_our_own_is_refused() ->
     namespaces = [{"type": "network", "path": "/proc/self/ns/net"}]
     linux = {"sysctl": {"net.ipv4.ip_forward": "1"}, "namespaces": namespaces}
     with pytest.raises(InvalidArgument, match=r"linux\.sysctl\.net\.ipv4\.ip_forward: .* is the host's own network"):
-        refuse_sysctls_of_the_host({"linux": linux})
+        refuse_sysctls_of_the_host({"linux": linux}, "/proc/self")
     namespaces[0]["path"] = "/proc/self/ns/ipc"
-    refuse_sysctls_of_the_host({"linux": linux})
-    refuse_sysctls_of_the_host({})
+    refuse_sysctls_of_the_host({"linux": linux}, "/proc/self")
+    refuse_sysctls_of_the_host({}, "/proc/self")
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_an_executor_that_is_gone_is_told_nothing(executor: ExecutorEnd, running
     executor.say(hello(["orun", "--root", str(running.root), "start", running.id]))
     executor.say_no_more()
     with running.waiting_for_start(), pytest.raises(ExecutorGone):
-        serve(executor.connection)
+        serve(executor.connection, executor.connection.receive_hello())
     assert executor.told().exits == []
 
 

@@ -59,10 +59,10 @@ def test_another_message_than_hello_is_refused(executor: ExecutorEnd) -> None:
 
 
 def test_another_version_is_refused(executor: ExecutorEnd) -> None:
-    executor.say(hello(["orun"], version=2))
+    executor.say(hello(["orun"], version=3))
     with pytest.raises(Unavailable) as caught:
         executor.connection.receive_hello()
-    assert caught.value.message == "the executor speaks protocol 2, this planner 1"
+    assert caught.value.message == "the executor speaks protocol 3, this planner 2"
 
 
 @pytest.mark.parametrize("said", [b"", b"\x01", frame(HELLO, b"12345")[:-1], hello(["orun"])[:-1]])

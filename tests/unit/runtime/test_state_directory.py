@@ -24,7 +24,6 @@ from orlop.runtime.state_directory import (
     remove_unfinished_files,
     state_template,
     timestamp,
-    without_process,
 )
 
 from .samples import Sample, make_cgroup, make_sample
@@ -38,28 +37,12 @@ def _record(root: Path, pid: int, start_time: int) -> None:
     (root / "web" / "state.json").write_text(json.dumps(record), encoding="utf-8")
 
 
-def test_the_first_claim_wins(tmp_path: Path) -> None:
-    root = StateRoot(str(tmp_path / "deep" / "root"))
-    claim = root.claim(_WEB)
-    assert (tmp_path / "deep" / "root" / "web").stat().st_mode & 0o777 == 0o700
-    for taken in (root.claim, root.refuse_taken):
-        with pytest.raises(
-            AlreadyExists, match='container "web" exists already; choose another id, or delete it first'
-        ):
-            taken(_WEB)
-    claim.write("state.json", b"{}")
-    claim.abandon()
-    assert not (tmp_path / "deep" / "root" / "web").exists()
+def test_a_taken_id_is_refused(tmp_path: Path) -> None:
+    root = StateRoot(str(tmp_path))
     root.refuse_taken(_WEB)
-
-
-def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
-    claim = StateRoot(str(tmp_path)).claim(_WEB)
-    claim.write("state.json", b"long content")
-    claim.write("state.json", b"new")
-    claim.release()
-    assert (tmp_path / "web" / "state.json").read_bytes() == b"new"
-    assert os.listdir(tmp_path / "web") == ["state.json"]  # noqa: PTH208 (names, hidden ones too)
+    (tmp_path / "web").mkdir()
+    with pytest.raises(AlreadyExists, match='container "web" exists already; choose another id, or delete it first'):
+        root.refuse_taken(_WEB)
 
 
 def test_finding(tmp_path: Path) -> None:
@@ -86,7 +69,6 @@ def test_a_template_becomes_json_with_the_numbers(tmp_path: Path) -> None:
     template = state_template(_WEB, config, bundle=str(tmp_path), rootfs="/r", cgroups={"pids": "/p"})
     filled = json.loads(template.replace(b"\x01", b"42").replace(b"\x02", b"99"))
     assert (filled["pid"], filled["startTime"], filled["cgroups"]) == (42, 99, {"pids": "/p"})
-    assert json.loads(without_process(template))["pid"] == 0
 
 
 def test_a_timestamp_is_gos() -> None:
@@ -99,9 +81,11 @@ def test_without_a_process_it_is_stopped(tmp_path: Path) -> None:
 
 
 def test_while_somebody_holds_the_lock_it_is_creating(tmp_path: Path) -> None:
-    claim = StateRoot(str(tmp_path)).claim(_WEB)
+    (tmp_path / "web").mkdir()
+    claim = os.open(tmp_path / "web", os.O_RDONLY)
+    fcntl.flock(claim, fcntl.LOCK_EX)
     assert StateRoot(str(tmp_path)).find("web").status() == "creating"
-    claim.release()
+    os.close(claim)
     assert StateRoot(str(tmp_path)).find("web").status() == "stopped"
 
 
@@ -147,34 +131,10 @@ def test_a_delete_takes_the_lock_once(tmp_path: Path) -> None:
 def test_a_root_that_is_missing_is_made_for_others_to_pass_through(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        StateRoot(str(tmp_path / "root")).claim(_WEB)
+        StateRoot(str(tmp_path / "deep" / "root")).prepare()
     finally:
         os.umask(before)
-    assert (tmp_path / "root").stat().st_mode & 0o777 == 0o711
-
-
-def test_a_claim_holds_the_lock_until_it_is_released(tmp_path: Path) -> None:
-    claim = StateRoot(str(tmp_path)).claim(_WEB)
-    fd = os.open(tmp_path / "web", os.O_RDONLY)
-    with pytest.raises(BlockingIOError):
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    claim.release()
-    fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    os.close(fd)
-
-
-def test_a_file_of_the_state_is_for_its_owner_only(tmp_path: Path) -> None:
-    claim = StateRoot(str(tmp_path)).claim(_WEB)
-    claim.write("state.json", b"{}")
-    claim.release()
-    assert (tmp_path / "web" / "state.json").stat().st_mode & 0o777 == 0o600
-
-
-def test_a_claim_that_is_abandoned_leaves_nothing_of_a_half_written_file(tmp_path: Path) -> None:
-    claim = StateRoot(str(tmp_path)).claim(_WEB)
-    (tmp_path / "web" / ".state.json").write_bytes(b"{")
-    claim.abandon()
-    assert list(tmp_path.iterdir()) == []
+    assert (tmp_path / "deep" / "root").stat().st_mode & 0o777 == 0o711
 
 
 def test_a_file_with_the_name_of_a_container_is_none(tmp_path: Path) -> None:
@@ -183,8 +143,6 @@ def test_a_file_with_the_name_of_a_container_is_none(tmp_path: Path) -> None:
     root.refuse_taken(_WEB)
     with pytest.raises(NotFound):
         root.find("web")
-    with pytest.raises(AlreadyExists):
-        root.claim(_WEB)
 
 
 @pytest.mark.parametrize("text", ["", "{", "not json", '{"id": '])
@@ -279,8 +237,10 @@ def test_a_delete_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_delete_gets_the_lock_of_a_creator_that_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    claim = StateRoot(str(tmp_path)).claim(_WEB)
-    monkeypatch.setattr(time, "sleep", lambda _seconds: claim.release())
+    (tmp_path / "web").mkdir()
+    claim = os.open(tmp_path / "web", os.O_RDONLY)
+    fcntl.flock(claim, fcntl.LOCK_EX)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: os.close(claim))
     fd = lock_for_delete(StateRoot(str(tmp_path)).find("web"))
     assert fd is not None
     os.close(fd)

@@ -39,7 +39,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bundle in tmp_path, on a host with cgroup v2."""
     cgroup = f"{tmp_path}/cgroup/web"
     placement = CgroupPlacement("v2", [CgroupDirectory("", ("memory", "pids"), cgroup, [cgroup])])
-    monkeypatch.setattr(creation, "place_cgroup", lambda _config, _id: placement)
+    monkeypatch.setattr(creation, "place_cgroup", lambda _config, _id, _proc: placement)
     (tmp_path / "config.json").write_text(json.dumps(sample_config()), encoding="ascii")
 
 

@@ -36,7 +36,7 @@ def call(executor: ExecutorEnd, tmp_path: Path) -> Callable[..., Call]:
         options, arguments = parse_flags(VERB.flags, list(words), "exec")
         return Call(
             connection=executor.connection,
-            hello=Hello(["orun"], {}, str(tmp_path), 0o022, 1),
+            hello=Hello(["orun"], {}, str(tmp_path), umask=0o022, pid=1),
             log=Log(None, is_json=False, is_debug=False),
             global_options=Options(GLOBAL_FLAGS),
             options=options,
