@@ -118,6 +118,7 @@ void close_slots(struct executor *x)
 
 void executor_reset(struct executor *x)
 {
+    trace_stop(x);
     close_slots(x);
     close_fd(&x->init_pidfd);
     close_fd(&x->sync);
@@ -155,7 +156,10 @@ static bool is_ignored(const struct operation *op, int error)
 
 static int run_operation(struct executor *x, const struct operation *op)
 {
-    return table[op->code] ? table[op->code](x, op) : fail(x, ENOSYS, "this executor lacks the operation");
+    trace_begin(x, op);
+    int result = table[op->code] ? table[op->code](x, op) : fail(x, ENOSYS, "this executor lacks the operation");
+    trace_end(x, op, result);
+    return result;
 }
 
 int execute_section(struct executor *x, uint32_t section)
@@ -210,6 +214,7 @@ static void drain_reports(struct executor *x)
 
 int execute_plan(struct executor *x)
 {
+    trace_start(x);
     int result = execute_section(x, SECTION_OUTER);
     if (result < 0) {
         drain_reports(x);
@@ -236,7 +241,7 @@ void deliver_warning(struct executor *x, const struct failure *failure)
 int op_detach_planner(struct executor *x, const struct operation *op)
 {
     (void)op;
-    if (x->planner < 0)
+    if (x->planner < 0 || x->trace.records) /* whoever traces wants supervise and cleanup too */
         return 0;
     send_message(x->planner, MESSAGE_DONE, NULL, 0);
     close_fd(&x->planner); /* it ends by itself; supervise or our own end reaps it */

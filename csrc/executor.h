@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "plan.h"
+#include "trace.h"
 
 #define DETAIL_SIZE 512
 #define PROGRAM_SIZE 4096
@@ -37,6 +38,7 @@ struct executor {
     int planner_status;
     bool is_detached; /* DONE was sent */
     bool is_cleaned;  /* the cleanup section ran */
+    struct trace trace;
     int exit_code;
 
     /* Outer: the child that `clone` made. */

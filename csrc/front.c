@@ -28,8 +28,8 @@
 const char *verb_of(int argc, char **argv)
 {
     /* Options with a value of their own word, of runc's command line, so that the value is not taken for the verb. */
-    static const char *const with_value[] = {"--root", "--log", "--log-format", "--criu", "--rootless", "-root", "-log",
-                                             "-log-format", "-criu", "-rootless"};
+    static const char *const with_value[] = {"--root", "--log", "--log-format", "--criu", "--rootless", "--trace",
+                                             "-root", "-log", "-log-format", "-criu", "-rootless", "-trace"};
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] != '-')
             return argv[i];

@@ -85,6 +85,17 @@ static int planner_left_us_with(struct failure *failure)
     return 1;
 }
 
+/* The planner answers with WRITE once the trace is where it belongs, which must be before we end. */
+static void tell_trace(struct executor *x)
+{
+    struct message answer;
+    if (trace_send(x) < 0 || receive_message(x->planner, &answer) != 0)
+        return;
+    if (answer.type == MESSAGE_WRITE)
+        obey_write(&answer);
+    free(answer.payload);
+}
+
 /* The exit code, or -1: wait for the next message. */
 static int obey_plan(struct executor *x, const struct message *message, struct failure *told)
 {
@@ -96,7 +107,9 @@ static int obey_plan(struct executor *x, const struct message *message, struct f
     }
     executor_reset(x);
     x->plan = &plan;
-    if (execute_plan(x) < 0) {
+    int result = execute_plan(x);
+    tell_trace(x);
+    if (result < 0) {
         if (x->planner < 0 || send_failure(x->planner, MESSAGE_FAIL, &x->failure) < 0)
             return planner_left_us_with(&x->failure);
         *told = x->failure;

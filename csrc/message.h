@@ -15,6 +15,7 @@ enum message_type {
     MESSAGE_FAIL = 5,
     MESSAGE_WARN = 6,
     MESSAGE_DONE = 7,
+    MESSAGE_TRACE = 8,
     MESSAGE_ACCEPTED = 9, /* a resident planner's first word: it serves us */
     MESSAGE_REFUSED = 10, /* or it does not, and a planner of our own must */
 };

@@ -11,7 +11,7 @@
 #define PLAN_MAGIC 0x504c524fu
 #define PLAN_VERSION 1u
 #define PLAN_HEADER_SIZE 28u
-#define PLAN_TRACE 1u /* reserved */
+#define PLAN_TRACE 1u /* send TRACE at the end, and wait for its WRITE */
 #define PLAN_KEEP 2u  /* after DONE, wait for the next message */
 
 struct operation {
