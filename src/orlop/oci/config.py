@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-__all__ = ["OCI_VERSION", "SOURCE", "Config", "load_config", "validate_process", "validate_resources"]
+__all__ = [
+    "OCI_VERSION",
+    "SOURCE",
+    "Config",
+    "load_config",
+    "validate_config",
+    "validate_process",
+    "validate_resources",
+]
 
 SOURCE = "config.json"
 
@@ -62,7 +70,11 @@ def load_config(data: bytes | str, source: str = SOURCE) -> Config:
         InvalidArgument: it is no JSON, or not valid; the field is named.
         NotImplementedFeature: it asks for what this version does not have.
     """
-    raw = decode(data, source)
+    return validate_config(decode(data, source), source)
+
+
+def validate_config(raw: Any, source: str = SOURCE) -> Config:
+    """The configuration that a decoded document is. Raises as `load_config`, but for JSON."""
     context = Context(source)
     CONFIG(raw, "", context)
     check_config(raw, context)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAGIC = 0x504C524F
 VERSION = 1
+FLAG_TRACE = 1
 FLAG_KEEP_EXECUTOR = 2
 _HEADER = Struct("<IIIIIII")
 _OPERATION = Struct(ENCODING)
@@ -94,6 +95,7 @@ class Plan:
         "after_clone",
         "cleanup",
         "inner",
+        "is_traced",
         "keep_executor",
         "outer",
         "subject",
@@ -112,6 +114,7 @@ class Plan:
         self.inner = Section()
         self.cleanup = Section()
         self.keep_executor = False  # after DONE the executor waits for another PLAN, or EXIT
+        self.is_traced = False  # the executor measures each operation, and tells at the end
         self.warnings: list[str] = []  # what the configuration asks for and cannot get, without which it still runs
         self._slots = 0
 
@@ -179,7 +182,7 @@ class Plan:
                     step.n1,
                 )
         counts = [len(section.steps) for section in sections]
-        flags = FLAG_KEEP_EXECUTOR if self.keep_executor else 0
+        flags = (FLAG_KEEP_EXECUTOR if self.keep_executor else 0) | (FLAG_TRACE if self.is_traced else 0)
         return _HEADER.pack(MAGIC, VERSION, flags, len(data), *counts) + bytes(packed) + bytes(data)
 
 

@@ -56,6 +56,11 @@ class Call:
         while self.held_fds:
             posix.close(self.held_fds.pop())
 
+    def phase(self, name: str) -> None:
+        """Another part of the planner's work begins, which only a trace wants to know."""
+        if self.connection.trace is not None:
+            self.connection.trace.phase(name)
+
     def state_root(self) -> StateRoot:
         """The state root of `--root`."""
         return StateRoot(self.path(self.globals.text("root")) or DEFAULT_ROOT)

@@ -32,7 +32,8 @@ def main(fd: int, verb: str, root: str) -> "NoReturn":
     connection = Connection(fd)
     try:
         is_answered = serve(connection, connection.receive_hello())
-        if is_answered and verb in _BUNDLED and not is_bundled and posix.geteuid() == 0:
+        is_usual = is_answered and connection.trace is None  # otherwise more is loaded than the next one needs
+        if is_usual and verb in _BUNDLED and not is_bundled and posix.geteuid() == 0:
             module_bundle.store(verb, root)
     except ExecutorGone:
         posix._exit(1)

@@ -102,6 +102,11 @@ GLOBAL_FLAGS = (
     Flag("root", TEXT, "directory that holds the state of containers (default: /run/orun)"),
     Flag("systemd-cgroup", BOOL, "let systemd manage cgroups (not supported yet)"),
     Flag("rootless", TEXT, 'ignore cgroup permission errors: "true", "false" or "auto" (only "false" and "auto" yet)'),
+    Flag(
+        "trace",
+        TEXT,
+        "file for the times of every step: JSON for Perfetto, text when it ends in .txt; - is standard error",
+    ),
     Flag("help h", BOOL, "show help"),
     Flag("version v", BOOL, "print the version"),
 )

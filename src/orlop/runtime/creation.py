@@ -6,8 +6,9 @@ import posix
 from errno import EEXIST
 
 from orlop.errors import InvalidArgument, KernelError, NotFound, OrlopError
-from orlop.oci.config import load_config
+from orlop.oci.config import SOURCE, validate_config
 from orlop.oci.container_id import parse_container_id
+from orlop.oci.json_codec import decode
 from orlop.plan.context import CreateRequest, HostFacts
 from orlop.plan.create import CONFIG_FILE, compile_create
 from orlop.plan.operations import CODE
@@ -60,14 +61,18 @@ def create_container(call: Call, *, is_run: bool, is_detached: bool) -> None:
 
 def _prepare(call: Call, container_id: ContainerId, *, is_run: bool, is_detached: bool) -> Plan:
     bundle = _bundle(call)
+    call.phase("parse")
     data = read_config(bundle)
-    config = load_config(data)
+    document = decode(data, SOURCE)
+    call.phase("validate")
+    config = validate_config(document)
     config.require_process()
     for path in config.unknown_properties:
         call.log.write("debug", f"config.json: {path}: unknown property, ignored")
     raw = config.raw
     _check_terminal(call, raw, is_detached=is_detached)
     refuse_sysctls_of_the_host(raw, call.hello.proc)
+    call.phase("facts")
     root = call.state_root()
     placement = place_cgroup(raw, container_id, call.hello.proc)
     facts = HostFacts(
@@ -79,6 +84,7 @@ def _prepare(call: Call, container_id: ContainerId, *, is_run: bool, is_detached
     template = state_template(container_id, raw, bundle=bundle, rootfs=_rootfs(raw, bundle), cgroups=placement.paths())
     request = create_request(call, container_id, bundle, template, data, is_run=is_run, is_detached=is_detached)
     root.prepare()
+    call.phase("compile")
     return compile_create(raw, facts, request)
 
 

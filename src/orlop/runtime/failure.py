@@ -35,7 +35,7 @@ def explain(plan: Plan, report: Report) -> OrlopError:
     parts = [plan.subject]
     field = step.field if step else _FIELD_AFTER_START.get(operation, "")
     if field:
-        parts.append(field if field.startswith(_OWN_PLACES) else f"config.json: {field}")
+        parts.append(place_of(field))
     parts.append(_what_happened(operation, step, report))
     hint = ""
     if report.errno:
@@ -44,6 +44,11 @@ def explain(plan: Plan, report: Report) -> OrlopError:
     elif report.status:
         hint = _status_advice(operation, report)
     return KernelError(": ".join(parts), hint=hint)
+
+
+def place_of(field: str) -> str:
+    """The field of a step as a message names it: with its file, when it is one of config.json."""
+    return field if field.startswith(_OWN_PLACES) else f"config.json: {field}"
 
 
 def is_hook(report: Report) -> bool:

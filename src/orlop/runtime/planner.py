@@ -5,6 +5,7 @@ This is an edge (STYLE.md section 4): errors are reported here, once, on stderr 
 
 from __future__ import annotations
 
+
 from orlop.errors import InvalidArgument, NotImplementedFeature, OrlopError
 from orlop.runtime.command_line import GLOBAL_FLAGS, HELP_FLAG, check_arguments, parse_flags
 from orlop.runtime.log import Log, one_line
@@ -51,6 +52,10 @@ def serve(connection: Connection, hello: Hello) -> bool:
     try:
         options, words = parse_flags(GLOBAL_FLAGS, hello.argv[1:], "orun")
         log = _open_log(options, hello)
+        if "trace" in options.given:
+            from orlop.runtime.trace import Trace
+
+            connection.trace = Trace(options.text("trace"), words[0] if words else "", hello)
         answer = _dispatch(connection, hello, log, options, words)
         if answer is not None:
             connection.exit(answer.code, answer.stdout)

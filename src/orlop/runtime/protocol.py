@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from _struct import Struct
 from posix import read, write
+from time import monotonic_ns
 
 from orlop.errors import Unavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orlop.plan.builder import Plan
+    from orlop.runtime.trace import Trace
 
-HELLO, PLAN, EXIT, WRITE, FAIL, WARN, DONE = range(1, 8)
-ACCEPTED, REFUSED = 9, 10  # a resident planner's first word
+HELLO, PLAN, EXIT, WRITE, FAIL, WARN, DONE, TRACE, ACCEPTED, REFUSED = range(1, 11)
 
 PROTOCOL_VERSION = 2
 _MESSAGE_MAX = 64 << 20
@@ -29,7 +30,7 @@ class Hello:
     `proc` is its directory in /proc as this planner sees it: what the kernel says of it is read there.
     """
 
-    __slots__ = ("argv", "cwd", "environment", "fingerprint", "pid", "proc", "umask")
+    __slots__ = ("argv", "began_ns", "cwd", "environment", "fingerprint", "heard_ns", "pid", "proc", "umask")
 
     def __init__(
         self, argv: list[str], environment: dict[str, str], cwd: str, *, umask: int, pid: int, proc: str = "/proc/self"
@@ -40,6 +41,7 @@ class Hello:
         self.umask = umask
         self.pid = pid
         self.proc = proc
+        self.began_ns = self.heard_ns = 0  # when the planner began to wait for it, and when it had it (CLOCK_MONOTONIC)
         self.fingerprint = 0  # of the operations that the executor knows (operation_table.fingerprint)
 
 
@@ -74,15 +76,17 @@ class Connection:
     the executor's own directory there.
     """
 
-    __slots__ = ("_fd", "proc", "warnings")
+    __slots__ = ("_fd", "proc", "trace", "warnings")
 
     def __init__(self, fd: int, proc: str = "/proc/self") -> None:
         self._fd = fd
         self.proc = proc
+        self.trace: Trace | None = None  # of this request, when --trace asks for one
         self.warnings: list[tuple[Plan, Report]] = []
 
     def receive_hello(self) -> Hello:
         """The first message. Raises Unavailable if it is not one, or of another version."""
+        began_ns = monotonic_ns()
         kind, payload = self._receive()
         if kind != HELLO:
             raise Unavailable(f"the executor sent message {kind} instead of HELLO")
@@ -96,6 +100,7 @@ class Connection:
             environment[name] = value
         hello = Hello(strings[:argc], environment, strings[argc + envc], umask=umask, pid=pid, proc=self.proc)
         hello.fingerprint = fingerprint
+        hello.began_ns, hello.heard_ns = began_ns, monotonic_ns()
         return hello
 
     def answer_knock(self, *, is_accepted: bool) -> None:
@@ -109,13 +114,16 @@ class Connection:
             ExecutorFailed: an operation failed; cleanup has run.
             ExecutorGone: it ended before it reported.
         """
-        self._send(PLAN, plan.encode())
+        trace = self.trace
+        self._send(PLAN, plan.encode() if trace is None else trace.encode(plan))
         while True:
             kind, payload = self._receive()
             if kind == DONE:
                 return
             if kind == WARN:
                 self.warnings.append((plan, Report(payload)))
+            elif kind == TRACE and trace is not None:
+                self.write(2, trace.take(plan, payload))
             elif kind == FAIL:
                 raise ExecutorFailed(plan, Report(payload))
 
@@ -125,6 +133,8 @@ class Connection:
 
     def exit(self, code: int, stdout: str = "", stderr: str = "") -> None:
         """The last answer: what to print, and the exit code."""
+        if self.trace is not None:
+            stderr = self.trace.finish() + stderr
         out = stdout.encode("utf-8", "surrogateescape")
         err = stderr.encode("utf-8", "surrogateescape")
         self._send(EXIT, code.to_bytes(4, "little") + len(out).to_bytes(4, "little") + out + err)

@@ -73,14 +73,17 @@ def run(call: Call) -> None:
 
 def _prepare(call: Call, container: Container) -> Plan:
     options = call.options
+    call.phase("state")
     status = container.status()
     if status == "paused" and not options.flag("ignore-paused"):
         raise FailedPrecondition("it is paused", hint="resume it, or use --ignore-paused")
     if status not in ("running", "created", "paused"):
         raise FailedPrecondition(f"it is {status}", hint="exec needs a running container")
     config = container.config()
+    call.phase("validate")
     process = _process(call, config)
     _check_terminal(call, process)
+    call.phase("facts")
     facts = HostFacts(
         cgroups=recorded_cgroup(container.cgroup_paths),
         capability_mask=capability_mask(config, call.hello.proc),
@@ -100,6 +103,7 @@ def _prepare(call: Call, container: Container) -> Plan:
         keyring_name=f"_ses.{container.container_id}",
         subreaper=not options.flag("no-subreaper"),
     )
+    call.phase("compile")
     return compile_exec(container.container_id, config, facts, request)
 
 

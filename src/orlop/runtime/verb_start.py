@@ -24,6 +24,7 @@ def run(call: Call) -> None:
     Raises:
         FailedPrecondition: it is not in the state `created`.
     """
+    call.phase("state")
     container = call.state_root().find(call.arguments[0])
     status = container.status()
     if status != "created":
@@ -32,6 +33,7 @@ def run(call: Call) -> None:
             hint="only a created container can be started",
         )
     config = container.config()
+    call.phase("compile")
     plan = compile_start(container.container_id, config, container.bundle, container.directory, container.pid)
     try:
         call.connection.execute(plan)

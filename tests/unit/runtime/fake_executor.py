@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-HELLO, PLAN, EXIT, WRITE, FAIL, WARN, DONE = range(1, 8)
+HELLO, PLAN, EXIT, WRITE, FAIL, WARN, DONE, TRACE = range(1, 9)
 
 _FRAME = struct.Struct("<II")
 _HEADER = struct.Struct("<IIIIIII")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -41,6 +42,14 @@ def test_a_request_is_answered_and_the_process_ends_well() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert answer[:4] == EXIT.to_bytes(4, "little")
     assert b"COMMANDS:" in answer
+
+
+def test_a_trace_shows_the_start_of_the_interpreter(tmp_path: Path) -> None:
+    _run(hello(["orun", "--trace", "t.json", "list"], cwd=str(tmp_path)))
+    events = json.loads((tmp_path / "t.json").read_text())["traceEvents"]
+    names = [event["name"] for event in events if event["ph"] == "X"]
+    assert names == ["start", "hello", "arguments"]
+    assert next(event for event in events if event["name"] == "start")["dur"] > 1000, "an interpreter starts in no time"
 
 
 def test_an_error_is_an_answer_too() -> None:
