@@ -91,6 +91,14 @@ def test_other_verbs_keep_to_their_import_budget(tmp_path: Path, command: str) -
     assert len(loaded) <= BUDGET_OTHERWISE, sorted(loaded)
 
 
+@pytest.mark.needs_root
+@pytest.mark.parametrize("words", [[], ["--trace", "t.json"]])
+def test_only_a_trace_loads_what_makes_one(bundle: Path, words: list[str]) -> None:
+    loaded = modules_after(["--root", str(bundle / "state"), *words, "run", "cold"], str(bundle))
+    assert loaded & FORBIDDEN == set()
+    assert bool([name for name in loaded if name.startswith("orlop.runtime.trace")]) is bool(words)
+
+
 @pytest.mark.parametrize("command", sorted(NEEDS_CTYPES))
 def test_only_what_asks_libseccomp_loads_ctypes(tmp_path: Path, command: str) -> None:
     loaded = modules_after([command], str(tmp_path)) - _of_an_idle_interpreter()

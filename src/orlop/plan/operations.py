@@ -29,6 +29,7 @@ OUTER = 0  # run by the process that the caller started, in the caller's namespa
 INNER = 1  # run by the process that `clone` made, between clone and execve
 CLEANUP = 2  # run by the outer process when an operation failed, and by `cleanup`; a failure in it is a warning
 SECTIONS = (OUTER, INNER, CLEANUP)
+SECTION_NAMES = ("outer", "inner", "cleanup")
 
 # What `target` does with a path that does not exist (low byte of n1).
 TARGET_MUST_EXIST = 0

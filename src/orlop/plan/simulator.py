@@ -6,12 +6,12 @@ The rules are what the order of the operations guarantees (docs/architecture.md)
 from __future__ import annotations
 
 from orlop.plan.operation_table import BY_NAME
+from orlop.plan.operations import SECTION_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orlop.plan.builder import Plan, Section, Step
 
-_SECTION_NAMES = ("outer", "inner", "cleanup")
 _FIELD_WIDTH = 38
 _SHOWN_MAX = 64
 
@@ -26,7 +26,7 @@ _USES_FD = frozenset(("write_slot", "move_mount", "mount_setattr", "setns", "ver
 def describe_plan(plan: Plan) -> str:
     """The plan as a table: section, number, operation with its arguments, and the field it comes from."""
     lines = []
-    for name, section in zip(_SECTION_NAMES, plan.sections(), strict=True):
+    for name, section in zip(SECTION_NAMES, plan.sections(), strict=True):
         lines.append(f"{name}:\n")
         lines.extend(
             f"  {index:3}  {step.field or '-':<{_FIELD_WIDTH}} {describe_step(step)}\n"
@@ -100,7 +100,7 @@ def _unfilled_slots(plan: Plan) -> list[str]:
     """Inner steps may use what the outer ones filled before the clone."""
     broken: list[str] = []
     filled: set[int] = set()
-    for name, section in zip(_SECTION_NAMES, plan.sections(), strict=True):
+    for name, section in zip(SECTION_NAMES, plan.sections(), strict=True):
         for index, step in enumerate(section.steps):
             used = [step.at] if step.at >= 0 else []
             if step.operation in _USES_FD and step.fd >= 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from orlop.errors import KernelError, OrlopError
 from orlop.linux.errno_text import errno_advice, errno_name_and_text
 from orlop.plan.operation_table import BY_NAME, OPERATIONS
-from orlop.plan.operations import CODE, INNER
+from orlop.plan.operations import CODE, INNER, SECTION_NAMES
 from orlop.runtime.protocol import WHERE_STARTER
 
 TYPE_CHECKING = False
@@ -49,6 +49,24 @@ def explain(plan: Plan, report: Report) -> OrlopError:
 def place_of(field: str) -> str:
     """The field of a step as a message names it: with its file, when it is one of config.json."""
     return field if field.startswith(_OWN_PLACES) else f"config.json: {field}"
+
+
+def steps_before(plan: Plan, report: Report, count: int = 10) -> list[str]:
+    """For --debug: the last `count` steps that ran before the failed one in its section, in order, and that one.
+
+    Empty when the plan has no such step: after `start`, it was in the plan of `create`.
+    """
+    if report.where == WHERE_STARTER or plan.step(report.section, report.index) is None:
+        return []
+    steps = plan.sections()[report.section].steps
+    name = SECTION_NAMES[report.section]
+    lines = []
+    for index in range(max(report.index - count, 0), report.index + 1):
+        step = steps[index]
+        word = "failed" if index == report.index else "ran"
+        place = f" ({place_of(step.field)})" if step.field else ""
+        lines.append(f"{word}: {name} operation {index} of {len(steps)}: {_call_text(step.operation, step)}{place}")
+    return lines
 
 
 def is_hook(report: Report) -> bool:

@@ -19,6 +19,11 @@ class Log:
         self.is_json = is_json
         self.is_debug = is_debug
 
+    @property
+    def has_file(self) -> bool:
+        """Whether there is a log to write to."""
+        return self._path is not None
+
     def line(self, level: str, message: str) -> str:
         """A message as it stands in the log, with its newline."""
         time = timestamp()[:19] + "Z"

@@ -13,6 +13,7 @@ from orlop.runtime.protocol import ExecutorFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import NoReturn
 
     from orlop.runtime.call import Answer
@@ -61,9 +62,10 @@ def serve(connection: Connection, hello: Hello) -> bool:
             connection.exit(answer.code, answer.stdout)
         is_answered = True
     except ExecutorFailed as failed:
-        from orlop.runtime.failure import explain
+        from orlop.runtime.failure import explain, steps_before
 
-        _fail(connection, log, explain(failed.plan, failed.report))
+        before = steps_before(failed.plan, failed.report) if log.is_debug else []
+        _fail(connection, log, explain(failed.plan, failed.report), before)
     except OrlopError as error:
         _fail(connection, log, error)
     except RecursionError:
@@ -132,14 +134,20 @@ def _open_log(options: Options, hello: Hello) -> Log:
     return log
 
 
-def _fail(connection: Connection, log: Log, error: OrlopError) -> None:
-    """Tell an error: one line on stderr, the same message in the log."""
+def _fail(connection: Connection, log: Log, error: OrlopError, before: Sequence[str] = ()) -> None:
+    """Tell an error: one line on stderr, the same message in the log; `before` are debug messages that lead to it.
+
+    Those are in the log alone, but for a caller that has none.
+    """
     text = one_line(str(error))
+    debug = "" if log.has_file else "".join(f"orun: debug: {one_line(line)}\n" for line in before)
     try:
+        for line in before:
+            log.write("debug", line)
         log.write("error", text)
     except OSError as failure:
         text += f" (and the log cannot be written: {failure})"
-    connection.exit(1, stderr=f"orun: {text}\n")
+    connection.exit(1, stderr=f"{debug}orun: {text}\n")
 
 
 def _of_os_error(error: OSError) -> OrlopError:

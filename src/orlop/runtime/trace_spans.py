@@ -10,7 +10,7 @@ from _struct import Struct
 
 from orlop.errors import Unavailable
 from orlop.plan import tags
-from orlop.plan.operations import BEST_EFFORT, IGNORE_EACCES, IGNORE_EEXIST, IGNORE_ENOENT, INNER
+from orlop.plan.operations import BEST_EFFORT, IGNORE_EACCES, IGNORE_EEXIST, IGNORE_ENOENT, INNER, SECTION_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ NOT_FINISHED = "not finished"
 _NOT_RUN, _BEGUN, _SUCCEEDED, _FAILED = range(4)
 _HEADER = Struct("<4IQ")
 _RECORD = Struct("<QQIi")
-_SECTION_NAMES = ("outer", "inner", "cleanup")
 _TAG_NAMES = {value: name.removeprefix("TAG_").lower() for name, value in vars(tags).items() if name[:4] == "TAG_"}
 _TAGGED = ("release", "await", "signal", "wait_signal")
 
@@ -124,7 +123,7 @@ def _span_of(step: Step, section: int, index: int, begin_ns: int, end_ns: int) -
     operation = step.operation
     track = INNER_TRACK if section == INNER else OUTER_TRACK
     span = Span(track, operation, begin_ns, end_ns, _KIND.get(operation, WORK))
-    span.section = _SECTION_NAMES[section]
+    span.section = SECTION_NAMES[section]
     span.index = index
     span.field = step.field
     span.what = _TAG_NAMES.get(step.n0, "") if operation in _TAGGED else step.s0 or ""

@@ -58,6 +58,14 @@ def test_no_string_is_offset_zero() -> None:
     assert _decode(plan.encode())[1][0][4:7] == (0, 0, 0)
 
 
+def test_being_traced_is_a_flag_of_the_header() -> None:
+    plan = Plan("cannot test")
+    plan.is_traced = True
+    assert plan.encode()[8] == 1
+    plan.keep_executor = True
+    assert plan.encode()[8] == 3
+
+
 def test_keep_executor_is_a_flag_of_the_header() -> None:
     plan = Plan("x")
     plan.keep_executor = True

@@ -28,6 +28,11 @@ def _call(executor: ExecutorEnd, *words: str, cwd: str = "/here") -> Call:
     )
 
 
+def test_a_phase_concerns_nobody_without_a_trace(executor: ExecutorEnd) -> None:
+    _call(executor).phase("parse")
+    assert executor.frames() == []
+
+
 @pytest.mark.parametrize(
     ("text", "path"),
     [

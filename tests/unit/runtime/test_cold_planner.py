@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from orlop.runtime import cold_planner
 from orlop.runtime.planner import VERBS
 
@@ -50,6 +52,31 @@ def test_a_trace_shows_the_start_of_the_interpreter(tmp_path: Path) -> None:
     names = [event["name"] for event in events if event["ph"] == "X"]
     assert names == ["start", "hello", "arguments"]
     assert next(event for event in events if event["name"] == "start")["dur"] > 1000, "an interpreter starts in no time"
+
+
+_STORING = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from orlop.runtime import cold_planner, module_bundle
+module_bundle._DIRECTORY = sys.argv[3]
+cold_planner.main(int(sys.argv[1]), "list", sys.argv[2])
+"""
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize(("words", "bundles"), [(["--trace", "-"], 0), ([], 1)])
+def test_a_traced_request_does_not_decide_what_the_next_ones_load(
+    tmp_path: Path, words: list[str], bundles: int
+) -> None:
+    ours, theirs = socket.socketpair()
+    cache = tmp_path / "state" / ".cache"
+    cache.mkdir(parents=True)
+    with ours, theirs:
+        ours.sendall(hello(["orun", "--root", str(tmp_path / "root"), *words, "list", "-q"]))
+        command = [sys.executable, "-I", "-S", "-B", "-c", _STORING]
+        arguments = [str(theirs.fileno()), str(_COLD.parents[2]), str(cache)]
+        subprocess.run([*command, *arguments], pass_fds=[theirs.fileno()], check=True, timeout=60)
+    assert len(list(cache.iterdir())) == bundles
 
 
 def test_an_error_is_an_answer_too() -> None:

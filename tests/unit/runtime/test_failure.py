@@ -10,7 +10,7 @@ import pytest
 from orlop.plan.builder import Plan
 from orlop.plan.operation_table import BY_NAME, OPERATIONS
 from orlop.plan.operations import CODE
-from orlop.runtime.failure import explain, warning_text
+from orlop.runtime.failure import explain, steps_before, warning_text
 from orlop.runtime.protocol import Report
 
 
@@ -101,6 +101,39 @@ def test_a_failure_after_start_is_of_a_plan_that_is_gone() -> None:
 def test_flags_and_own_places_are_not_fields_of_config_json() -> None:
     error = explain(_plan("connect", "--console-socket /s", s0="/s"), _report("connect", errno.ECONNREFUSED))
     assert 'web": --console-socket /s: connect' in error.message
+
+
+def _long_plan() -> Plan:
+    plan = Plan("cannot test")
+    for section in (plan.outer, plan.inner, plan.cleanup):
+        for number in range(14):
+            section.about(f"field[{number}]" if number else "")
+            section.add("mkdir", s0=f"/{number}")
+    return plan
+
+
+@pytest.mark.parametrize(("section", "name"), [(0, "outer"), (1, "inner"), (2, "cleanup")])
+def test_debug_shows_the_steps_before_a_failure_in_order_with_their_fields(section: int, name: str) -> None:
+    report = Report(struct.pack("<IIIIII", section, 12, CODE["mkdir"], errno.EIO, 0, 0))
+    lines = steps_before(_long_plan(), report)
+    assert len(lines) == 11
+    assert lines[0] == f'ran: {name} operation 2 of 14: mkdirat "/2" (config.json: field[2])'
+    assert lines[9] == f'ran: {name} operation 11 of 14: mkdirat "/11" (config.json: field[11])'
+    assert lines[10] == f'failed: {name} operation 12 of 14: mkdirat "/12" (config.json: field[12])'
+
+
+def test_debug_shows_fewer_steps_when_there_were_no_more() -> None:
+    report = Report(struct.pack("<IIIIII", 0, 1, CODE["mkdir"], errno.EIO, 0, 0))
+    assert steps_before(_long_plan(), report) == [
+        'ran: outer operation 0 of 14: mkdirat "/0"',
+        'failed: outer operation 1 of 14: mkdirat "/1" (config.json: field[1])',
+    ]
+
+
+@pytest.mark.parametrize(("section", "index", "where"), [(0, 1, 2), (0, 14, 0), (9, 0, 0)])
+def test_debug_shows_nothing_of_a_plan_that_is_gone(section: int, index: int, where: int) -> None:
+    report = Report(struct.pack("<IIIIII", section, index, CODE["mkdir"], errno.EIO, 0, where))
+    assert steps_before(_long_plan(), report) == []
 
 
 def test_a_warning_has_no_advice() -> None:

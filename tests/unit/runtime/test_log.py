@@ -32,6 +32,11 @@ def test_text_lines_cannot_be_forged(tmp_path: Path) -> None:
     assert line.endswith('level=error msg="a\\nlevel=info msg=\\"x\\""')
 
 
+def test_it_is_known_whether_there_is_a_file(tmp_path: Path) -> None:
+    assert Log(str(tmp_path / "log"), is_json=False, is_debug=False).has_file
+    assert not Log(None, is_json=False, is_debug=False).has_file
+
+
 def test_debug_only_when_asked(tmp_path: Path) -> None:
     Log(str(tmp_path / "log"), is_json=False, is_debug=False).write("debug", "x")
     assert not (tmp_path / "log").exists()

@@ -161,6 +161,28 @@ def test_debug_messages_are_logged_when_asked_for(
         assert entries[0]["msg"] == "config.json: new: unknown property, ignored"
 
 
+@pytest.mark.parametrize("words", [[], ["--log", "log"]])
+def test_debug_shows_what_ran_before_a_failure_where_the_caller_looks(
+    orun: Orun, running: Sample, tmp_path: Path, words: list[str]
+) -> None:
+    failure = report(FAIL, "unlink", index=2, errno=16)
+    with running.waiting_for_start():
+        plain = orun("start", running.id, answers=(failure,))
+        outcome = orun("--debug", *words, "start", running.id, answers=(failure,))
+    assert plain.err.count("\n") == 1
+    told = [
+        f'ran: outer operation 0 of 3: openat "{running.directory}" (state directory)',
+        'ran: outer operation 1 of 3: connect "start.sock" (start)',
+        'failed: outer operation 2 of 3: unlinkat "start.sock" (state directory)',
+    ]
+    if not words:
+        assert outcome.err == "".join(f"orun: debug: {line}\n" for line in told) + plain.err
+        return
+    assert outcome.err == plain.err
+    levels = [line.split(" ")[1] for line in (tmp_path / "log").read_text("utf-8").splitlines()]
+    assert levels == ["level=debug"] * 3 + ["level=error"]
+
+
 def test_warnings_of_the_executor_go_to_the_log(orun: Orun, running: Sample, tmp_path: Path) -> None:
     warning = report(WARN, "unlink", index=2, errno=16)
     words = ("--log", "log", "--log-format", "json")
