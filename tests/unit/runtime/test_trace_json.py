@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from orlop.runtime.trace_json import trace_json
@@ -19,6 +20,15 @@ def _document(pid: int = 42) -> dict[str, Any]:
 
 def _events(kind: str) -> list[dict[str, Any]]:
     return [event for event in _document()["traceEvents"] if event["ph"] == kind]
+
+
+def test_the_documentation_shows_an_event_as_it_is_written() -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "trace.md").read_text(encoding="utf-8")
+    shown = json.loads(next(line for line in text.splitlines() if line.startswith("    {")))
+    ours = next(event for event in _events("X") if event["name"] == "await")
+    assert list(shown) == list(ours)
+    assert list(shown["args"]) == list(ours["args"])
+    assert (shown["cat"], shown["tid"], shown["args"]["section"]) == (ours["cat"], ours["tid"], ours["args"]["section"])
 
 
 def test_the_document_is_the_object_form() -> None:

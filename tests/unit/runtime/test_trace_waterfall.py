@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from orlop.runtime.trace_spans import plan_trace
 from orlop.runtime.trace_waterfall import waterfall
 
@@ -35,6 +38,33 @@ run container "web": 0.230 ms, 11 operations
 
 def test_the_whole_of_a_small_run() -> None:
     assert waterfall("orun run", phases(), [plan_trace(small_plan(), trace_payload(), 0)]) == _WHOLE
+
+
+_DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "trace.md"
+_FIRST = re.compile(r'\w+ container "\w+": \d+\.\d{3} ms, \d+ operations; the 25 slowest steps')
+_SUM = re.compile(r"  (\w+) +\d+\.\d{3} ms(, of which it waited \d+\.\d{3} ms)?")
+_RAN = re.compile(r"  the container ran for \d+\.\d{3} ms, which is left out below")
+_HEAD = "    begin      took  track    |# work  . wait                  |"
+_ROW = re.compile(r" *\d+\.\d{3} +\d+\.\d{3}  (planner|outer  |inner  )  \| *([#.~])\2* *\| [a-z_]+( .*)?")
+
+
+def _assert_structure(lines: list[str], rows: int) -> None:
+    assert [bool(_SUM.fullmatch(line)) for line in lines[1:4]] == [True] * 3
+    assert _RAN.fullmatch(lines[4])
+    assert lines[5] == _HEAD
+    assert len(lines[6:]) == rows
+    for line in lines[6:]:
+        assert _ROW.fullmatch(line), line
+        assert (line.index("|"), line.index("|", 31)) == (_HEAD.index("|"), _HEAD.rindex("|"))
+
+
+def test_the_documentation_shows_what_is_printed() -> None:
+    text = _DOCUMENT.read_text(encoding="utf-8")
+    block = text.split("    # orun --trace - run web\n")[1].split("\n\n")[0]
+    lines = [line.removeprefix("    ") for line in block.splitlines()]
+    assert _FIRST.fullmatch(lines[0])
+    _assert_structure(lines, 25)
+    _assert_structure(_WHOLE.splitlines(), 14)
 
 
 def test_only_the_slowest_stand_there_in_the_order_of_time() -> None:
