@@ -32,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "cold_only(reason): about the planner that each command starts for itself")
     config.addinivalue_line("markers", "orun_only(reason): a rule that an established runtime does not keep")
 
 
@@ -83,7 +84,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test of our own runtime runs twice: with a planner of each command's own, and with a resident one."""
     if "planning" in metafunc.fixturenames:
         is_peer = metafunc.config.getoption("--runtime", default=None) is not None
-        metafunc.parametrize("planning", ["peer"] if is_peer else ["cold", "warm"], scope="session")
+        is_cold = metafunc.definition.get_closest_marker("cold_only") is not None
+        ways = ["peer"] if is_peer else ["cold"] if is_cold else ["cold", "warm"]
+        metafunc.parametrize("planning", ways, scope="session")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .hook_log import add_hook
+from .marks import cold_only
 from .waiting import wait_until
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.orun_only("the option is ours")
 
-_PHASES = ["start", "hello", "arguments", "parse", "validate", "facts", "compile", "claim", "encode"]
+_PHASES = ["start", "hello", "arguments", "parse", "validate", "facts", "compile", "encode"]
 
 
 def _call(container: Container, path: Path | str, verb: str, *words: str, **options: Any) -> Outcome:
@@ -52,7 +53,7 @@ def _in_sequence(spans: list[dict[str, Any]]) -> bool:
     return all(_end(one) <= other["ts"] + 0.01 for one, other in itertools.pairwise(spans))
 
 
-def test_a_run_has_every_operation_of_its_plan_in_order(container: Container, directory: Path) -> None:
+def test_a_run_has_every_operation_of_its_plan_in_order(container: Container, directory: Path, planning: str) -> None:
     container.config["process"]["args"] = ["true"]
     path = directory / "t.json"
     _run(container, path).check()
@@ -63,7 +64,8 @@ def test_a_run_has_every_operation_of_its_plan_in_order(container: Container, di
         section = _section(spans, name)
         assert [span["args"]["index"] for span in section] == list(range(len(section)))
         assert _in_sequence(section)
-    assert [span["name"] for span in spans if span["cat"] == "planning"] == _PHASES
+    phases = _PHASES if planning == "cold" else _PHASES[1:]  # a resident planner has started long ago
+    assert [span["name"] for span in spans if span["cat"] == "planning"] == phases
     assert _in_sequence([span for span in spans if span["cat"] == "planning"])
     outer, inner, cleanup = (_section(spans, name) for name in ("outer", "inner", "cleanup"))
     assert [span["name"] for span in outer[-4:]] == ["wait_exec", "detach_planner", "supervise", "cleanup"]
@@ -196,6 +198,7 @@ def test_the_executor_of_a_traced_run_is_sealed_too(container: Container, direct
     assert "supervise" in {span["name"] for span in _spans(directory / "t.json")}
 
 
+@cold_only("a resident planner is not the command's to lose")
 def test_a_planner_that_is_killed_costs_the_trace_and_nothing_else(container: Container, directory: Path) -> None:
     container.config["process"]["args"] = ["sh", "-c", "trap 'exit 5' TERM; sleep 1000 & wait"]
     words = ("--trace", str(directory / "t.json"), "run", "--bundle", str(container.bundle.write()), container.id)

@@ -5,7 +5,6 @@ This is an edge (STYLE.md section 4): errors are reported here, once, on stderr 
 
 from __future__ import annotations
 
-
 from orlop.errors import InvalidArgument, NotImplementedFeature, OrlopError
 from orlop.runtime.command_line import GLOBAL_FLAGS, HELP_FLAG, check_arguments, parse_flags
 from orlop.runtime.log import Log, one_line

@@ -26,8 +26,14 @@ _LATE = 1 << 50  # microseconds: after everything that this process does
 _RECORDS = [(_LATE, _LATE + 1, SUCCEEDED, 0), *[(0, 0, NOT_RUN, 0)] * 10]
 
 
+def _hello(cwd: str) -> Hello:
+    hello = Hello(["orun"], {}, cwd, umask=0o022, pid=42)
+    hello.began_ns, hello.heard_ns = 1000, 2000
+    return hello
+
+
 def _trace(path: Path | str) -> Trace:
-    return Trace(str(path), "run", Hello(["orun"], {}, "/", 0, 42), 1000, 2000)
+    return Trace(str(path), "run", _hello("/"))
 
 
 def _payload() -> bytes:
@@ -93,7 +99,7 @@ def test_an_older_and_longer_file_is_replaced_when_there_is_a_trace(tmp_path: Pa
 
 
 def test_a_new_file_is_not_executable_and_a_relative_name_is_the_callers(tmp_path: Path) -> None:
-    Trace("t.json", "run", Hello(["orun"], {}, str(tmp_path), 0, 42), 1, 2).finish()
+    Trace("t.json", "run", _hello(str(tmp_path))).finish()
     assert stat.S_IMODE((tmp_path / "t.json").stat().st_mode) & 0o133 == 0
 
 
