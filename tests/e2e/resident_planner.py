@@ -62,3 +62,7 @@ class ResidentPlanner:
         """Its memory in KiB (VmRSS)."""
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+
+    def fds(self) -> int:
+        """How many fds it has open."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
