@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 _SHOWN_MAX = 60
 _BPF_INSTRUCTION_BYTES = 8
+_VALUE_MAX = 60
 _COUNT_MASK = (1 << 32) - 1
 
 _FLAG_TEXTS = (
@@ -146,7 +147,9 @@ def _arguments(step: Step) -> list[str]:
 
 
 def _data(step: Step) -> str:
-    return shortened(printable(step.blob.decode("utf-8", "backslashreplace").strip()))
+    """What is written: a short value itself, of a document only its size."""
+    text = step.blob.decode("utf-8", "backslashreplace").strip()
+    return f'"{printable(text)}"' if len(text) <= _VALUE_MAX else f"{len(step.blob)} bytes"
 
 
 def _at(step: Step, slots: SlotNames) -> str:
@@ -157,8 +160,12 @@ def _mkdir(step: Step, slots: SlotNames) -> Parts:
     return "make the directory ", _at(step, slots), f" (mode {step.n0:04o})"
 
 
+def _claim(step: Step, slots: SlotNames) -> Parts:
+    return "make and lock the directory ", _at(step, slots), f" (mode {step.n0:04o}), which must be new"
+
+
 def _write_slot(step: Step, slots: SlotNames) -> Parts:
-    return "write ", f'"{_data(step)}"', f" to {slots.name(step.fd)}"
+    return "write ", _data(step), f" to {slots.name(step.fd)}"
 
 
 def _verify_device(step: Step, slots: SlotNames) -> Parts:
@@ -182,7 +189,7 @@ def _setns(step: Step, slots: SlotNames) -> Parts:
 
 def _write_proc(owner: str) -> Callable[[Step, SlotNames], Parts]:
     def parts(step: Step, slots: SlotNames) -> Parts:  # noqa: ARG001 (one signature for all)
-        return f'write "{_data(step)}" to {owner} /proc/.../', step.s0 or "", ""
+        return f"write {_data(step)} to {owner} /proc/.../", step.s0 or "", ""
 
     return parts
 
@@ -248,7 +255,7 @@ def _verify_filesystem(step: Step, slots: SlotNames) -> Parts:
 
 
 def _sysctl(step: Step, slots: SlotNames) -> Parts:  # noqa: ARG001 (one signature for all)
-    return "write ", f'"{_data(step)}" to /proc/sys/{step.s0}', ", through a procfs of our own"
+    return "write ", f"{_data(step)} to /proc/sys/{step.s0}", ", through a procfs of our own"
 
 
 def _console(step: Step, slots: SlotNames) -> Parts:
@@ -340,11 +347,12 @@ def _tag(head: str) -> Callable[[Step, SlotNames], Parts]:
 
 _PARTS: dict[str, Callable[[Step, SlotNames], Parts]] = {
     "mkdir": _mkdir,
+    "claim": _claim,
     "rmdir": _path("remove the directory "),
     "unlink": _path("remove the file "),
     "open": _path("open "),
     "close": lambda step, slots: ("close ", slots.name(step.fd), ""),
-    "write": lambda step, slots: ("write ", f'"{_data(step)}" to {_at(step, slots)}', ""),
+    "write": lambda step, slots: ("write ", f"{_data(step)} to {_at(step, slots)}", ""),
     "write_slot": _write_slot,
     "write_atomic": _path("write ", ", whole or not at all"),
     "verify_device": _verify_device,

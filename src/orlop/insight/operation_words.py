@@ -8,6 +8,7 @@ from __future__ import annotations
 OPERATION_WORDS = {
     # -- files and directories ----------------------------------------------------------------------------------------
     "mkdir": "Makes one directory. A cgroup is made this way: mkdir in the cgroup file system is the call for it.",
+    "claim": "Makes the directory that the container's id stands for; of two that want the same id, one gets it.",
     "rmdir": "Removes an empty directory. For a cgroup this works once no process is left in it.",
     "unlink": "Removes a file's name.",
     "open": "Opens a file or directory and keeps its descriptor in a slot, so that no path has to be looked up twice.",

@@ -31,7 +31,7 @@ class SlotNames:
     def note(self, step: Step) -> None:
         """Remember what a step puts into its slot. The steps must come in the order in which they run."""
         operation = step.operation
-        if operation in ("open", "open_tree"):
+        if operation in ("claim", "open", "open_tree"):
             self._names[step.fd] = self.path(step.at, step.s0)
         elif operation == "new_mount":
             self._names[step.fd] = f"the new {step.s0}"

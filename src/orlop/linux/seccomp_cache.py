@@ -30,8 +30,10 @@ _LIBRARY_DIRECTORIES = (
 )
 
 
-def compiled_filter(section: dict[str, Any], directory: str) -> tuple[bytes, int]:
-    """The program and the seccomp(2) flags of a valid `linux.seccomp` section, from the cache or compiled and cached.
+def compiled_filter(section: dict[str, Any], directory: str, *, keep: bool = True) -> tuple[bytes, int]:
+    """The program and the seccomp(2) flags of a valid `linux.seccomp` section, from the cache or compiled.
+
+    What was compiled goes into the cache, unless `keep` is false.
 
     Raises:
         Unavailable: libseccomp is not installed.
@@ -44,7 +46,8 @@ def compiled_filter(section: dict[str, Any], directory: str) -> tuple[bytes, int
     from orlop.linux.seccomp import compile_filter, filter_flags
 
     program, flags = compile_filter(section), filter_flags(section)
-    _write(directory, path, flags.to_bytes(_FLAGS_BYTES, "little") + program)
+    if keep:
+        _write(directory, path, flags.to_bytes(_FLAGS_BYTES, "little") + program)
     return program, flags
 
 

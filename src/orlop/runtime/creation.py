@@ -16,6 +16,7 @@ from orlop.runtime.host import (
     capability_mask,
     home_directory,
     place_cgroup,
+    refuse_populated_cgroup,
     refuse_sysctls_of_the_host,
     seccomp_program,
 )
@@ -71,21 +72,42 @@ def _prepare(call: Call, container_id: ContainerId, *, is_run: bool, is_detached
         call.log.write("debug", f"config.json: {path}: unknown property, ignored")
     raw = config.raw
     _check_terminal(call, raw, is_detached=is_detached)
-    refuse_sysctls_of_the_host(raw, call.hello.proc)
     call.phase("facts")
     root = call.state_root()
-    placement = place_cgroup(raw, container_id, call.hello.proc)
-    facts = HostFacts(
-        cgroups=placement,
-        capability_mask=capability_mask(raw, call.hello.proc),
-        seccomp=seccomp_program((raw.get("linux") or {}).get("seccomp"), root.path),
-        home=home_directory(raw, bundle),
-    )
-    template = state_template(container_id, raw, bundle=bundle, rootfs=_rootfs(raw, bundle), cgroups=placement.paths())
+    facts = host_facts(call, raw, bundle, container_id)
+    refuse_populated_cgroup(facts.cgroups)
+    template = state_of(container_id, raw, bundle, facts)
     request = create_request(call, container_id, bundle, template, data, is_run=is_run, is_detached=is_detached)
     root.prepare()
     call.phase("compile")
     return compile_create(raw, facts, request)
+
+
+def host_facts(
+    call: Call, config: dict[str, Any], bundle: str, container_id: ContainerId, *, keep: bool = True
+) -> HostFacts:
+    """What the compiler has to know of the caller's host, for a valid configuration.
+
+    Only a compiled seccomp filter is written, into the cache below the state root, and without `keep` not that either.
+
+    Raises:
+        OrlopError: the configuration asks for what this host cannot give.
+    """
+    proc = call.hello.proc
+    refuse_sysctls_of_the_host(config, proc)
+    section = (config.get("linux") or {}).get("seccomp")
+    return HostFacts(
+        cgroups=place_cgroup(config, container_id, proc),
+        capability_mask=capability_mask(config, proc),
+        seccomp=seccomp_program(section, call.state_root().path, keep=keep),
+        home=home_directory(config, bundle),
+    )
+
+
+def state_of(container_id: ContainerId, config: dict[str, Any], bundle: str, facts: HostFacts) -> bytes:
+    """The template of state.json for a container that is to be made."""
+    rootfs = _rootfs(config, bundle)
+    return state_template(container_id, config, bundle=bundle, rootfs=rootfs, cgroups=facts.cgroups.paths())
 
 
 def create_request(
@@ -141,12 +163,17 @@ def read_config(bundle: str) -> bytes:
         NotFound: there is no bundle or no config.json in it.
         InvalidArgument: it is larger than 16 MiB.
     """
-    path = f"{bundle}/{CONFIG_FILE}"
+    return read_config_file(f"{bundle}/{CONFIG_FILE}")
+
+
+def read_config_file(path: str) -> bytes:
+    """The bytes of a configuration, whatever its name. Raises as `read_config`."""
     try:
         fd = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)  # a FIFO has nothing to wait for
     except FileNotFoundError:
         raise NotFound(f"{path} does not exist", hint="make one with `orun spec`, or give --bundle") from None
     except NotADirectoryError:
+        bundle = path.rpartition("/")[0]
         raise NotFound(f"{bundle} is not a directory", hint="give the bundle's directory with --bundle") from None
     try:
         data = b""

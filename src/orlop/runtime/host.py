@@ -46,7 +46,6 @@ def place_cgroup(config: dict[str, Any], container_id: ContainerId, proc: str) -
 
     Raises:
         FailedPrecondition: no cgroup hierarchy is mounted.
-        InvalidArgument: the cgroup exists and has processes in it.
     """
     layout = parse_cgroup_layout(_read_text(f"{proc}/mountinfo"), _read_text(f"{proc}/cgroup"))
     linux = config.get("linux") or {}
@@ -58,8 +57,6 @@ def place_cgroup(config: dict[str, Any], container_id: ContainerId, proc: str) -
             base = base.rsplit("/", 1)[0] or "/"
         path = _join(hierarchy.mountpoint, hierarchy.root, base, wanted)
         missing = _missing(path, hierarchy.mountpoint)
-        if not missing:
-            _refuse_populated(path)
         name = "" if hierarchy.is_unified else hierarchy.name
         directory = CgroupDirectory(name, hierarchy.controllers, path, missing)
         if "cpuset" in hierarchy.controllers and missing and not hierarchy.is_unified:
@@ -73,6 +70,20 @@ def place_cgroup(config: dict[str, Any], container_id: ContainerId, proc: str) -
     if layout.mode == "v2":
         directories[0].controllers = tuple(_read_text(f"{layout.hierarchies[0].mountpoint}/cgroup.controllers").split())
     return CgroupPlacement(layout.mode, directories, delegate)
+
+
+def refuse_populated_cgroup(placement: CgroupPlacement) -> None:
+    """A cgroup that others use is none for a container: its limits would be theirs, and killing it would end them.
+
+    Raises:
+        InvalidArgument: the cgroup exists and has processes in it.
+    """
+    for directory in placement.directories:
+        if not directory.missing and _read_text(f"{directory.path}/cgroup.procs"):
+            raise InvalidArgument(
+                f"config.json: linux.cgroupsPath: the cgroup {directory.path} has processes already",
+                hint="choose a cgroup of its own for the container",
+            )
 
 
 def refuse_sysctls_of_the_host(config: dict[str, Any], proc: str) -> None:
@@ -117,16 +128,17 @@ def recorded_cgroup(paths: dict[str, str]) -> CgroupPlacement:
     return CgroupPlacement(mode, directories)
 
 
-def seccomp_program(section: dict[str, Any] | None, state_root: str) -> SeccompProgram | None:
+def seccomp_program(section: dict[str, Any] | None, state_root: str, *, keep: bool = True) -> SeccompProgram | None:
     """The filter of `linux.seccomp`, compiled by libseccomp, or from the cache under the state root; None without one.
 
-    The cache's key covers the section, the architecture and the library's version. Only root may write there.
+    The cache's key covers the section, the architecture and the library's version. Only root may write there, and
+    without `keep` nothing is written.
     """
     if not section:
         return None
     from orlop.linux.seccomp_cache import compiled_filter
 
-    program, flags = compiled_filter(section, f"{state_root}/.cache/seccomp")
+    program, flags = compiled_filter(section, f"{state_root}/.cache/seccomp", keep=keep)
     return SeccompProgram(program, flags)
 
 
@@ -185,14 +197,6 @@ def _missing(path: str, mountpoint: str) -> list[str]:
             missing.insert(0, path)
             path = path.rsplit("/", 1)[0]
     return missing
-
-
-def _refuse_populated(path: str) -> None:
-    if _read_text(f"{path}/cgroup.procs"):
-        raise InvalidArgument(
-            f"config.json: linux.cgroupsPath: the cgroup {path} has processes already",
-            hint="choose a cgroup of its own for the container",
-        )
 
 
 def _delegate(layout: CgroupLayout, path: str, resources: dict[str, Any]) -> list[tuple[str, str]]:

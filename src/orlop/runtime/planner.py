@@ -25,6 +25,7 @@ VERBS = {
     "delete": ("verb_delete", "delete the resources of a container"),
     "events": ("verb_events", "show resource use and out-of-memory events of a container"),
     "exec": ("verb_exec", "run another process in a container"),
+    "explain": ("verb_explain", "explain what a configuration becomes, and what it leaves open"),
     "features": ("verb_features", "show what this runtime supports"),
     "kill": ("verb_kill", "send a signal to a container's init"),
     "list": ("verb_list", "list containers"),

@@ -40,6 +40,10 @@ def test_every_operation_has_a_text() -> None:
     [
         ("mkdir", {"s0": "/a", "n0": 0o755, "flags": IGNORE_EEXIST},
          "make the directory /a (mode 0755), unless it is there"),
+        ("claim", {"fd": 1, "s0": "/run/orun/web", "n0": 0o700},
+         "make and lock the directory /run/orun/web (mode 0700), which must be new"),
+        ("write", {"s0": "/run/orun/web/config.json", "blob": b"x" * 100},
+         "write 100 bytes to /run/orun/web/config.json"),
         ("open", {"fd": 3, "s0": "/dev/null"}, "open /dev/null"),
         ("write", {"s0": "/c/pids.max", "blob": b"10"}, 'write "10" to /c/pids.max'),
         ("write", {"s0": "/c/x", "blob": b"+cpu", "flags": BEST_EFFORT},

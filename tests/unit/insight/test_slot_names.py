@@ -21,9 +21,10 @@ def test_a_slot_is_what_was_opened_last() -> None:
     section = Section()
     section.add("open", fd=1, s0="/a")
     section.add("open_tree", fd=2, s0="/srv")
+    section.add("claim", fd=3, s0="/run/orun/web")
     section.add("open", fd=1, s0="/b")
     slots = _noted(section)
-    assert (slots.name(1), slots.name(2)) == ("/b", "/srv")
+    assert (slots.name(1), slots.name(2), slots.name(3)) == ("/b", "/srv", "/run/orun/web")
 
 
 def test_a_path_below_a_slot() -> None:

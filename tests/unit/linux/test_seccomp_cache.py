@@ -130,3 +130,9 @@ def test_only_the_owner_can_write_there_and_nothing_else_stays(directory: Path) 
 def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert compiled_filter(_SECTION, f"{tmp_path}/file/cache") == (seccomp.compile_filter(_SECTION), 2)
+
+
+def test_nothing_is_written_that_is_not_to_be_kept(tmp_path: Path) -> None:
+    expected = (seccomp.compile_filter(_SECTION), 2)
+    assert compiled_filter(_SECTION, f"{tmp_path}/cache", keep=False) == expected
+    assert list(tmp_path.iterdir()) == []

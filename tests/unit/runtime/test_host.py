@@ -9,14 +9,15 @@ import pytest
 
 from orlop.errors import InvalidArgument
 from orlop.linux.cgroup_mounts import CgroupHierarchy, CgroupLayout
+from orlop.plan.cgroups import CgroupDirectory, CgroupPlacement
 from orlop.runtime.host import (
     _delegate,
     _join,
     _missing,
-    _refuse_populated,
     capability_mask,
     home_directory,
     recorded_cgroup,
+    refuse_populated_cgroup,
     refuse_sysctls_of_the_host,
     seccomp_program,
 )
@@ -128,10 +129,14 @@ def test_a_cgroup_is_found_by_whole_components(root: str, own: str, wanted: str,
 
 
 def test_a_cgroup_with_processes_is_refused(tmp_path: Path) -> None:
-    _refuse_populated(str(make_cgroup(tmp_path / "empty", cgroup__procs="")))
+    def refuse(path: Path, *missing: str) -> None:
+        refuse_populated_cgroup(CgroupPlacement("v2", [CgroupDirectory("", (), str(path), missing)]))
+
+    refuse(make_cgroup(tmp_path / "empty", cgroup__procs=""))
     full = make_cgroup(tmp_path / "full", cgroup__procs="7\n")
+    refuse(full, "made meanwhile")  # the executor's mkdir tells
     with pytest.raises(InvalidArgument) as caught:
-        _refuse_populated(str(full))
+        refuse(full)
     assert str(caught.value) == (
         f"config.json: linux.cgroupsPath: the cgroup {full} has processes already;"
         " choose a cgroup of its own for the container"
@@ -211,3 +216,13 @@ def test_a_filter_is_kept_below_the_state_root_and_taken_from_there(tmp_path: Pa
     assert second is not None
     assert (second.program, second.flags) == (first.program, first.flags)
     assert [path.stat().st_ino for path in kept.parent.iterdir()] == [inode]
+
+
+def test_a_filter_may_be_compiled_without_a_trace(tmp_path: Path) -> None:
+    section = {"defaultAction": "SCMP_ACT_ALLOW"}
+    kept = seccomp_program(section, str(tmp_path / "kept"))
+    other = seccomp_program(section, str(tmp_path / "none"), keep=False)
+    assert kept is not None
+    assert other is not None
+    assert (kept.program, kept.flags) == (other.program, other.flags)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
