@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 VERBS = {
     "create": ("verb_create", "create a container"),
     "delete": ("verb_delete", "delete the resources of a container"),
+    "diff": ("verb_diff", "compare two configurations, what matters to security first"),
     "events": ("verb_events", "show resource use and out-of-memory events of a container"),
     "exec": ("verb_exec", "run another process in a container"),
     "explain": ("verb_explain", "explain what a configuration becomes, and what it leaves open"),
