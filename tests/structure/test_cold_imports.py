@@ -42,6 +42,9 @@ FORBIDDEN = {
 # posix has what starting a container needs, without the rest of os.
 FORBIDDEN_WHEN_STARTING = FORBIDDEN | {"os"}
 
+# Words and rules that only the verbs for people load.
+FOR_PEOPLE = "orlop.insight."
+
 # How many modules a verb loads beyond those of an interpreter that does nothing.
 BUDGET_TO_START_A_CONTAINER = 60
 BUDGET_OTHERWISE = 56
@@ -78,6 +81,7 @@ def test_starting_a_container_keeps_to_its_import_budget(bundle: Path, verb: str
     loaded = modules_after(["--root", str(bundle / "state"), verb, "cold"], str(bundle)) - _of_an_idle_interpreter()
     assert "orlop.plan.create" in loaded, "the planner answered without a plan"
     assert loaded & FORBIDDEN_WHEN_STARTING == set()
+    assert not any(name.startswith(FOR_PEOPLE) for name in loaded)
     assert len(loaded) <= BUDGET_TO_START_A_CONTAINER, sorted(loaded)
 
 
@@ -88,6 +92,7 @@ def test_other_verbs_keep_to_their_import_budget(tmp_path: Path, command: str) -
     argv = ["--root", str(tmp_path / "state"), *command.split()]
     loaded = modules_after(argv, str(tmp_path)) - _of_an_idle_interpreter()
     assert loaded & FORBIDDEN == set()
+    assert not any(name.startswith(FOR_PEOPLE) for name in loaded)
     assert len(loaded) <= BUDGET_OTHERWISE, sorted(loaded)
 
 
@@ -97,6 +102,15 @@ def test_only_a_trace_loads_what_makes_one(bundle: Path, words: list[str]) -> No
     loaded = modules_after(["--root", str(bundle / "state"), *words, "run", "cold"], str(bundle))
     assert loaded & FORBIDDEN == set()
     assert bool([name for name in loaded if name.startswith("orlop.runtime.trace")]) is bool(words)
+
+
+@pytest.mark.parametrize(
+    "command", ["explain", "explain -f json", "explain -f mermaid", "diff . .", "diff -f json . ."]
+)
+def test_what_is_told_to_people_needs_only_our_own_modules(bundle: Path, command: str) -> None:
+    loaded = modules_after(["--root", str(bundle / "state"), *command.split()], str(bundle)) - _of_an_idle_interpreter()
+    assert any(name.startswith(FOR_PEOPLE) for name in loaded), "the planner answered without an explanation"
+    assert loaded & FORBIDDEN == set()
 
 
 @pytest.mark.parametrize("command", sorted(NEEDS_CTYPES))

@@ -138,7 +138,7 @@ def _differs(path: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Ch
         verdict = STRONGER if one in after else WEAKER
         below = " In what is mounted below too." if one != name and one in after else ""
         words = MOUNT_OPTION_WORDS[name] if one in after else _UNDONE[name]
-        texts = [one if one in options else f"no {one}" for options in (before, after)]
+        texts = [_option(one, name, options) for options in (before, after)]
         yield Change(field, verdict, texts[0], texts[1], f"{words[0].upper()}{words[1:]}.{below}")
         told = True
     if _identity(old) != _identity(new):
@@ -154,6 +154,11 @@ def _differs(path: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Ch
         told = True
     if not told or _rest(old) != _rest(new):
         yield Change(field, CHANGED, _text(path, old), _text(path, new), "Other options.")
+
+
+def _option(one: str, name: str, options: set[str]) -> str:
+    """The option in force: `rro`, `ro` or `rw`."""
+    return one if one in options else name if name in options else _TAKES_BACK[name]
 
 
 def _restrictions(mount: dict[str, Any]) -> set[str]:

@@ -79,7 +79,7 @@ def _capability_changes(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Ch
             continue
         common = [kind for kind in before if kind in after]
         verdict = WEAKER if common == before else STRONGER if common == after else CHANGED
-        strong = " With it alone a process may take the host." if name in STRONG_CAPABILITIES and after else ""
+        strong = " It is one of those that help to break out." if name in STRONG_CAPABILITIES and after else ""
         words = f"It may {CAPABILITY_WORDS[name]}.{strong}" if after else f"It may not {CAPABILITY_WORDS[name]}."
         yield Change(
             f"process.capabilities ({name})", verdict, ", ".join(before) or None, ", ".join(after) or None, words

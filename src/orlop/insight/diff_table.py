@@ -22,7 +22,8 @@ def diff_table(difference: Difference) -> str:
     if not difference.security and not difference.other:
         return _NONE
     counts = ", ".join(f"{difference.count(verdict)} {verdict}" for verdict in (WEAKER, CHANGED, STRONGER))
-    lines = [f"{counts}; {len(difference.other)} other fields"]
+    others = len(difference.other)
+    lines = [f"{counts}; {others} other field{'s' if others != 1 else ''}"]
     if difference.security:
         lines += ["", "Security"]
     for change in difference.security:

@@ -279,7 +279,8 @@ def _identity(step: Step, slots: SlotNames) -> Parts:  # noqa: ARG001 (one signa
 
 
 def _bounding_set(step: Step, slots: SlotNames) -> Parts:  # noqa: ARG001 (one signature for all)
-    return "drop every capability from the bounding set but ", ", ".join(capability_names(step.n0)) or "none", ""
+    names = ", ".join(capability_names(step.n0))
+    return "drop every capability from the bounding set", names and f" but {names}", ""
 
 
 def _capabilities(step: Step, slots: SlotNames) -> Parts:  # noqa: ARG001 (one signature for all)

@@ -82,7 +82,7 @@ CAPABILITY_WORDS = {
     "CAP_CHECKPOINT_RESTORE": "checkpoint and restore processes, and choose their pids",
 }
 
-# Those with which a process without other walls can take the host.
+# Those with which a process that finds one more gap can take the host.
 STRONG_CAPABILITIES = frozenset(
     ("CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH", "CAP_SYS_BOOT",
      "CAP_BPF", "CAP_NET_ADMIN", "CAP_SYS_TIME", "CAP_MAC_ADMIN", "CAP_MKNOD")

@@ -52,7 +52,7 @@ def test_a_capability_in_any_set_is_told_once() -> None:
     (change,) = _changes(old, new)
     assert told([change]) == [("process.capabilities (CAP_SYS_ADMIN)", WEAKER, None, "bounding, effective")]
     assert change.words.startswith("It may mount file systems")
-    assert change.words.endswith("With it alone a process may take the host.")
+    assert change.words.endswith("It is one of those that help to break out.")
     (change,) = _changes(new, old)
     assert (change.verdict, change.words[:10]) == (STRONGER, "It may not")
 

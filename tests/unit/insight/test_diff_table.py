@@ -37,7 +37,7 @@ def test_no_difference() -> None:
 
 def test_only_others() -> None:
     assert diff_table(Difference([], [Change("hostname", CHANGED, "a", "b")])) == (
-        "0 weaker, 0 changed, 0 stronger; 1 other fields\n\nOther fields\n          hostname: a -> b\n"
+        "0 weaker, 0 changed, 0 stronger; 1 other field\n\nOther fields\n          hostname: a -> b\n"
     )
 
 
