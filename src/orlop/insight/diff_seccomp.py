@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     Outcomes = tuple[tuple[str, int | None, str], ...]
 
 _SHORT = "SCMP_ACT_"
+_WITH_ERRNO = ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE")
+_EPERM = 1
 # From the loosest to the strictest.
 _RANKS = {
     "SCMP_ACT_ALLOW": 0,
@@ -57,11 +59,11 @@ def seccomp_changes(old: dict[str, Any] | None, new: dict[str, Any] | None) -> I
 
 
 def _default_changes(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
-    actions = old["defaultAction"], new["defaultAction"]
-    numbers = old.get("defaultErrnoRet"), new.get("defaultErrnoRet")
-    if actions[0] == actions[1] and numbers[0] == numbers[1]:
+    defaults = [_action(one["defaultAction"], one.get("defaultErrnoRet")) for one in (old, new)]
+    if defaults[0] == defaults[1]:
         return
-    texts = [_outcome_text((action, number, "")) for action, number in zip(actions, numbers, strict=True)]
+    actions = [action for action, _ in defaults]
+    texts = [_outcome_text((*default, "")) for default in defaults]
     words = f"For a call that no rule is about: {SECCOMP_ACTION_WORDS[actions[1]]}."
     verdict = by_rank(_RANKS[actions[0]], _RANKS[actions[1]])
     yield Change("linux.seccomp.defaultAction", verdict, texts[0], texts[1], words)
@@ -83,9 +85,12 @@ def _call_changes(old: dict[str, Any], new: dict[str, Any]) -> Iterator[Change]:
 def _by_call(seccomp: dict[str, Any]) -> dict[str, list[tuple[str, int | None, str]]]:
     calls: dict[str, list[tuple[str, int | None, str]]] = {}
     for rule in seccomp.get("syscalls") or ():
-        conditions = " and ".join(_condition(one) for one in rule.get("args") or ())
+        arguments = rule.get("args") or ()
+        # Several conditions on one argument are alternatives, as for runc.
+        is_either = len({one["index"] for one in arguments}) < len(arguments)
+        conditions = (" or " if is_either else " and ").join(_condition(one) for one in arguments)
         for name in rule["names"]:
-            calls.setdefault(name, []).append((rule["action"], rule.get("errnoRet"), conditions))
+            calls.setdefault(name, []).append((*_action(rule["action"], rule.get("errnoRet")), conditions))
     return calls
 
 
@@ -96,12 +101,21 @@ def _condition(one: dict[str, Any]) -> str:
 
 
 def _outcomes(calls: dict[str, list[tuple[str, int | None, str]]], name: str, seccomp: dict[str, Any]) -> Outcomes:
-    """Sorted; where only conditions let rules count, what is done otherwise is one of the outcomes."""
-    default = (seccomp["defaultAction"], seccomp.get("defaultErrnoRet"), "")
-    rules = set(calls.get(name, [default]))
-    if all(conditions for _, _, conditions in rules):
-        rules.add(default)
-    return tuple(sorted(rules, key=str))
+    """As libseccomp has it: the first rule without a condition decides, and a rule that says the default is none.
+
+    Where only conditions let rules count, what is done otherwise is one of the outcomes.
+    """
+    default = (*_action(seccomp["defaultAction"], seccomp.get("defaultErrnoRet")), "")
+    rules = [rule for rule in calls.get(name, ()) if rule[:2] != default[:2]]
+    for rule in rules:
+        if not rule[2]:
+            return (rule,)
+    return tuple(sorted({default, *rules}, key=str))
+
+
+def _action(action: str, number: int | None) -> tuple[str, int | None]:
+    """With the errno that it returns, EPERM unless it says another."""
+    return action, (_EPERM if number is None else number) if action in _WITH_ERRNO else None
 
 
 def _verdict(old: Outcomes, new: Outcomes) -> str:

@@ -42,8 +42,8 @@ def test_actions_from_the_loosest_to_the_strictest() -> None:
 
 def test_calls_that_are_let_through_are_told_together() -> None:
     old, new = _filter(_ERRNO, _rule(_ALLOW, "read")), _filter(_ERRNO, _rule(_ALLOW, "read", "bpf", "keyctl"))
-    assert told(seccomp_changes(old, new)) == [("linux.seccomp (bpf, keyctl)", WEAKER, "errno", "allow")]
-    assert told(seccomp_changes(new, old)) == [("linux.seccomp (bpf, keyctl)", STRONGER, "allow", "errno")]
+    assert told(seccomp_changes(old, new)) == [("linux.seccomp (bpf, keyctl)", WEAKER, "errno 1", "allow")]
+    assert told(seccomp_changes(new, old)) == [("linux.seccomp (bpf, keyctl)", STRONGER, "allow", "errno 1")]
 
 
 def test_how_the_rules_are_written_means_nothing() -> None:
@@ -59,7 +59,7 @@ def test_a_rule_that_says_what_is_done_anyway_means_nothing() -> None:
 def test_a_condition_makes_it_stronger() -> None:
     free, bound = _filter(_ERRNO, _rule(_ALLOW, "clone")), _filter(_ERRNO, _rule(_ALLOW, "clone", args=_WHEN))
     assert told(seccomp_changes(free, bound)) == [
-        ("linux.seccomp (clone)", STRONGER, "allow", "allow if argument 0 eq 8; errno")
+        ("linux.seccomp (clone)", STRONGER, "allow", "allow if argument 0 eq 8; errno 1")
     ]
     assert verdicts(seccomp_changes(bound, free)) == [WEAKER]
     (change,) = seccomp_changes(_filter(_ERRNO), bound)
@@ -72,8 +72,8 @@ def test_another_condition_is_a_change() -> None:
         (
             "linux.seccomp (clone)",
             CHANGED,
-            "allow if argument 0 eq 8; errno",
-            "allow if argument 1 masked_eq 3 2; errno",
+            "allow if argument 0 eq 8; errno 1",
+            "allow if argument 1 masked_eq 3 2; errno 1",
         )
     ]
 
@@ -99,3 +99,31 @@ def test_architectures_and_flags() -> None:
         ("linux.seccomp.flags", WEAKER, "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW"),
     ]
     assert verdicts(seccomp_changes(old, _filter(_ERRNO, architectures=["SCMP_ARCH_X86_64"]))) == [CHANGED]
+
+
+@pytest.mark.parametrize(
+    ("rules", "outcome"),
+    [
+        ([_rule(_KILL, "bpf"), _rule(_ALLOW, "bpf")], "kill_process"),
+        ([_rule(_ALLOW, "bpf"), _rule(_KILL, "bpf")], "allow"),
+        ([_rule(_ALLOW, "bpf", args=_WHEN), _rule(_KILL, "bpf")], "kill_process"),
+        ([_rule(_KILL, "bpf", args=_WHEN), _rule(_ALLOW, "bpf")], "allow"),
+        ([_rule(_ERRNO, "bpf", errnoRet=1), _rule(_ALLOW, "bpf")], "allow"),
+        ([_rule(_ERRNO, "bpf", errnoRet=1), _rule(_ALLOW, "bpf", args=_WHEN)], "allow if argument 0 eq 8; errno 1"),
+    ],
+)
+def test_of_several_rules_the_one_counts_that_counts_for_libseccomp(rules: list[dict[str, Any]], outcome: str) -> None:
+    """Tried with libseccomp 2.5: the first rule without a condition; one that says the default is not even added."""
+    (change,) = seccomp_changes(_filter(_ERRNO), _filter(_ERRNO, *rules))
+    assert (change.old, change.new) == ("errno 1", outcome)
+
+
+def test_conditions_on_one_argument_are_alternatives() -> None:
+    twice = [{"index": 0, "value": value, "op": "SCMP_CMP_EQ"} for value in (1, 2)]
+    (change,) = seccomp_changes(_filter(_ERRNO), _filter(_ERRNO, _rule(_ALLOW, "clone", args=twice)))
+    assert change.new == "allow if argument 0 eq 1 or argument 0 eq 2; errno 1"
+
+
+def test_the_errno_that_is_returned_without_one_is_eperm() -> None:
+    old, new = _filter(_ERRNO, _rule(_ALLOW, "read")), _filter(_ERRNO, _rule(_ALLOW, "read"), defaultErrnoRet=1)
+    assert list(seccomp_changes(old, new)) == []
