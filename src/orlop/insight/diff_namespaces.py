@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orlop.insight.change import CHANGED, Change, by_rank
-from orlop.insight.item_words import item_words
+from orlop.insight.item_words import id_ranges, maps_root
 from orlop.insight.value_words import NAMESPACE_WORDS
 from orlop.oci.config_names import NAMESPACE_TYPES
 
@@ -61,17 +61,6 @@ def _words(kind: str, path: str | None) -> str:
 def _mapping_changes(field: str, old: Sequence[dict[str, int]], new: Sequence[dict[str, int]]) -> Iterator[Change]:
     if old == new:
         return
-    verdict = by_rank(not _maps_root(old), not _maps_root(new)) if old and new else CHANGED
-    words = "Root of the host is one of the ids inside." if _maps_root(new) else ""
-    yield Change(field, verdict, _mapping_text(field, old), _mapping_text(field, new), words)
-
-
-def _maps_root(mappings: Sequence[dict[str, int]]) -> bool:
-    return any(one["hostID"] == 0 for one in mappings)
-
-
-def _mapping_text(field: str, mappings: Sequence[dict[str, int]]) -> str | None:
-    if not mappings:
-        return None
-    text, ranges = item_words(field, mappings)
-    return "; ".join(ranges) or text
+    verdict = by_rank(not maps_root(old), not maps_root(new)) if old and new else CHANGED
+    words = "Root of the host is one of the ids inside." if maps_root(new) else ""
+    yield Change(field, verdict, "; ".join(id_ranges(old)) or None, "; ".join(id_ranges(new)) or None, words)

@@ -66,8 +66,11 @@ def mount_words(mount: dict[str, Any]) -> Words:
 def _namespaces(namespaces: Sequence[dict[str, Any]]) -> Words:
     notes = []
     for one in namespaces:
-        way = f"joins {one['path']}" if one.get("path") else "new"
-        notes.append(f"{one['type']} ({way}): {NAMESPACE_WORDS[one['type']][0]}.")
+        kind, path = one["type"], one.get("path")
+        if path:
+            notes.append(f"{kind} (joins {path}): shared with whoever is in it.")
+        else:
+            notes.append(f"{kind} (new): {NAMESPACE_WORDS[kind][0]}.")
     return ", ".join(one["type"] for one in namespaces) or "none", notes
 
 
@@ -103,7 +106,8 @@ def _hook(hook: dict[str, Any]) -> Words:
     return f"{hook['path']} {words_text(arguments)}".rstrip(), timeout
 
 
-def _id_mappings(mappings: Sequence[dict[str, int]]) -> Words:
+def id_ranges(mappings: Sequence[dict[str, int]]) -> list[str]:
+    """Each mapping of a user namespace: `0-9 inside are 1000-1009 on the host`."""
     texts = []
     for one in mappings:
         last = one["size"] - 1
@@ -111,7 +115,20 @@ def _id_mappings(mappings: Sequence[dict[str, int]]) -> Words:
             f"{one['containerID']}-{one['containerID'] + last} inside"
             f" are {one['hostID']}-{one['hostID'] + last} on the host"
         )
-    return shortened("; ".join(texts)), texts if len(texts) > 1 else []
+    return texts
+
+
+def maps_root(mappings: Sequence[dict[str, int]]) -> bool:
+    """Whether an id inside is root of the host."""
+    return any(one["hostID"] == 0 for one in mappings)
+
+
+def _id_mappings(mappings: Sequence[dict[str, int]]) -> Words:
+    texts = id_ranges(mappings)
+    notes = texts if len(texts) > 1 else []
+    if maps_root(mappings):
+        notes = [*notes, "Root of the host is one of them: that id inside has its files."]
+    return shortened("; ".join(texts)), notes
 
 
 def _device(device: dict[str, Any]) -> Words:
