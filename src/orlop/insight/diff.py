@@ -9,7 +9,7 @@ from orlop.insight.diff_mounts import mount_changes, path_changes, root_changes
 from orlop.insight.diff_namespaces import namespace_changes
 from orlop.insight.diff_process import process_changes
 from orlop.insight.diff_seccomp import seccomp_changes
-from orlop.insight.operation_text import printable
+from orlop.insight.value_text import printable
 from orlop.oci.json_codec import encode
 
 TYPE_CHECKING = False

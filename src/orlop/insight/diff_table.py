@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from orlop.insight.change import CHANGED, STRONGER, WEAKER
-from orlop.insight.operation_text import printable
 from orlop.insight.text_layout import wrapped
+from orlop.insight.value_text import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

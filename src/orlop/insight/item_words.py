@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orlop.insight.operation_text import printable, shortened, words_text
+from orlop.insight.value_text import printable, shortened, words_text
 from orlop.insight.value_words import (
     CAPABILITY_WORDS,
     FILE_SYSTEM_WORDS,

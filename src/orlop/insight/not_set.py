@@ -56,6 +56,8 @@ def _process(process: dict[str, Any]) -> Iterator[Absence]:
         yield Absence("process.rlimits", HOST, "Its resource limits are those of who called orun.")
     if process.get("oomScoreAdj") is None:
         yield Absence("process.oomScoreAdj", HOST, "Its out-of-memory score is that of who called orun.")
+    if not process.get("apparmorProfile") and not process.get("selinuxLabel"):
+        yield Absence("process.apparmorProfile", HOST, "No AppArmor profile or SELinux label: it keeps the caller's.")
     if not process.get("noNewPrivileges"):
         yield Absence("process.noNewPrivileges", OPEN, "A setuid program can give the process more than it has.")
     user = process.get("user") or {}

@@ -10,25 +10,15 @@ from _struct import unpack
 from posix import major, minor
 
 from orlop.insight.slot_names import SlotNames
-from orlop.linux.capabilities import CAPABILITY_BITS
-from orlop.linux.flags import (
-    AT_RECURSIVE,
-    MOUNT_ATTR_IDMAP,
-    MOUNT_ATTR_NOATIME,
-    MOUNT_ATTR_NODEV,
-    MOUNT_ATTR_NODIRATIME,
-    MOUNT_ATTR_NOEXEC,
-    MOUNT_ATTR_NOSUID,
-    MOUNT_ATTR_NOSYMFOLLOW,
-    MOUNT_ATTR_RDONLY,
-    MOUNT_ATTR_STRICTATIME,
-    MS_PRIVATE,
-    MS_REC,
-    MS_SHARED,
-    MS_SLAVE,
-    MS_UNBINDABLE,
-    clone_flag_names,
+from orlop.insight.value_text import (
+    attribute_names,
+    capability_names,
+    printable,
+    propagation_name,
+    shortened,
+    words_text,
 )
+from orlop.linux.flags import AT_RECURSIVE, clone_flag_names
 from orlop.plan.operations import (
     BEST_EFFORT,
     EXCLUSIVE,
@@ -42,13 +32,12 @@ from orlop.plan.tags import TAG_CGROUP, TAG_HOOKS, TAG_MAPS, TAG_READY, TAG_STAG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from orlop.plan.builder import Step
 
     Parts = tuple[str, str, str]
 
-_SHOWN_MAX = 60
 _BPF_INSTRUCTION_BYTES = 8
 _VALUE_MAX = 60
 _COUNT_MASK = (1 << 32) - 1
@@ -62,18 +51,6 @@ _FLAG_TEXTS = (
     (BEST_EFFORT, "a failure is a warning only"),
 )
 
-_ATTRIBUTES = (
-    (MOUNT_ATTR_RDONLY, "ro"),
-    (MOUNT_ATTR_NOSUID, "nosuid"),
-    (MOUNT_ATTR_NODEV, "nodev"),
-    (MOUNT_ATTR_NOEXEC, "noexec"),
-    (MOUNT_ATTR_NOATIME, "noatime"),
-    (MOUNT_ATTR_STRICTATIME, "strictatime"),
-    (MOUNT_ATTR_NODIRATIME, "nodiratime"),
-    (MOUNT_ATTR_IDMAP, "idmap"),
-    (MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow"),
-)
-_PROPAGATION = ((MS_PRIVATE, "private"), (MS_SLAVE, "slave"), (MS_SHARED, "shared"), (MS_UNBINDABLE, "unbindable"))
 
 _TAGS = {
     TAG_MAPS: "the id maps are written",
@@ -104,41 +81,6 @@ def tag_text(step: Step) -> str:
     if step.n0 == TAG_HOOKS and step.operation in ("release", "await"):
         return _HOOKS_DONE
     return _TAGS.get(step.n0, f"tag {step.n0}")
-
-
-def attribute_names(attributes: int) -> list[str]:
-    """The attributes of a mount as the options of mount(8): `ro`, `nosuid`."""
-    return [name for bit, name in _ATTRIBUTES if attributes & bit]
-
-
-def propagation_name(flags: int) -> str:
-    """`slave`, or `rslave` with MS_REC."""
-    name = next((name for bit, name in _PROPAGATION if flags & bit), "")
-    return f"r{name}" if name and flags & MS_REC else name
-
-
-def capability_names(mask: int) -> list[str]:
-    """The names in a mask; bits without a name as one number in hexadecimal."""
-    names = [name for name, bit in CAPABILITY_BITS.items() if mask & bit]
-    rest = mask & ~sum(CAPABILITY_BITS.values())
-    return [*names, hex(rest)] if rest else names
-
-
-def printable(text: str) -> str:
-    """A text that a terminal shows as it is, on one line: template bytes by name, other controls escaped."""
-    text = text.replace("\x01", "PID").replace("\x02", "START_TIME")
-    return text if text.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
-
-
-def words_text(words: Sequence[str]) -> str:
-    """A command line on one line, shortened; words with spaces are quoted."""
-    text = " ".join(word if word and not set(word) & set(" \t\n'\"\\$") else repr(word) for word in words)
-    return shortened(text)
-
-
-def shortened(text: str) -> str:
-    """The first 60 characters."""
-    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
 
 
 def _arguments(step: Step) -> list[str]:

@@ -34,12 +34,14 @@ def test_a_configuration_that_says_nothing_shares_everything() -> None:
 
 
 def test_what_is_set_is_not_told() -> None:
-    assert not_set(checked(full_config())) == []
+    # No valid configuration has one: this version refuses it.
+    assert set(_effects(full_config())) == {"process.apparmorProfile"}
 
 
 def test_the_default_configuration() -> None:
     assert set(_effects(default_config())) == {
-        "linux.namespaces (user)", "linux.namespaces (time)", "process.oomScoreAdj", "linux.seccomp",
+        "linux.namespaces (user)", "linux.namespaces (time)", "process.oomScoreAdj", "process.apparmorProfile",
+        "linux.seccomp",
         "linux.resources.memory.limit", "linux.resources.pids.limit", "linux.resources.cpu.quota",
         "process.user.umask", "linux.rootfsPropagation", "linux.cgroupsPath",
     }  # fmt: skip

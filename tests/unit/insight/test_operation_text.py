@@ -7,15 +7,7 @@ from typing import Any
 
 import pytest
 
-from orlop.insight.operation_text import (
-    _PARTS,
-    capability_names,
-    operation_parts,
-    operation_text,
-    printable,
-    propagation_name,
-    words_text,
-)
+from orlop.insight.operation_text import _PARTS, operation_parts, operation_text
 from orlop.insight.slot_names import SlotNames
 from orlop.linux.flags import AT_RECURSIVE, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, MS_REC, MS_SLAVE
 from orlop.plan.builder import Section, counts, strings_blob, u32_blob, u64_blob
@@ -124,27 +116,6 @@ def test_steps_that_differ_in_the_subject_have_the_same_head_and_tail() -> None:
 def test_the_environment_is_not_told() -> None:
     environment = ["PASSWORD=secret"]
     assert "secret" not in _text("execve", blob=strings_blob(["x"], environment), n0=counts(["x"], environment))
-
-
-def test_what_a_terminal_would_obey_is_escaped() -> None:
-    assert printable("a\x1b[2Jb\nc") == "a\\x1b[2Jb\\nc"
-    assert printable("\x01 \x02 é") == "PID START_TIME é"
-
-
-def test_a_long_command_is_shortened() -> None:
-    assert words_text(["x" * 100]) == "x" * 60 + "..."
-    assert words_text(["", "a"]) == "'' a"
-
-
-def test_capabilities_without_a_name_are_a_number() -> None:
-    assert capability_names(1 << 63 | 1) == ["CAP_CHOWN", hex(1 << 63)]
-    assert capability_names(0) == []
-
-
-def test_propagation_by_name() -> None:
-    assert propagation_name(MS_SLAVE) == "slave"
-    assert propagation_name(MS_SLAVE | MS_REC) == "rslave"
-    assert propagation_name(0) == ""
 
 
 def test_an_id_map_of_several_lines_stays_on_one() -> None:
