@@ -15,7 +15,6 @@ from orlop.insight.value_text import (
     capability_names,
     printable,
     propagation_name,
-    shortened,
     words_text,
 )
 from orlop.linux.flags import AT_RECURSIVE, clone_flag_names
