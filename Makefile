@@ -98,7 +98,7 @@ fmt: $(VENV)/.tools ## format and fix what can be fixed
 	$(PYTHON) -m ruff check --fix $(LINTED)
 	$(PYTHON) -m ruff format $(LINTED)
 
-bench: setup build ## measure container starts against runc and crun (BENCH_ARGS="--runs 100 --write-docs")
+bench: setup build ## measure containers against runc, crun and newer peers (BENCH_ARGS="--quick" or "--write-docs")
 	$(PYTHON) bench/startup.py $(BENCH_ARGS)
 
 fuzz: ## fuzz the plan decoder for FUZZ_SECONDS (60)

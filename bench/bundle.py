@@ -36,6 +36,14 @@ def make_bundle(directory: Path, specification_from: str, arguments: list[str]) 
     return directory
 
 
+def limit_memory(bundle: Path, limit_bytes: int) -> None:
+    """Give a bundle's container this memory limit."""
+    path = bundle / "config.json"
+    configuration = json.loads(path.read_text(encoding="utf-8"))
+    configuration["linux"].setdefault("resources", {})["memory"] = {"limit": limit_bytes}
+    path.write_text(json.dumps(configuration), encoding="utf-8")
+
+
 def make_plan(bundle: Path, output: Path, name: str) -> str | None:
     """Have a bundle's plan written to a file; why it could not, or None."""
     command = [sys.executable, "-m", "orlop.runtime.bench_plan", "--bundle", str(bundle), "--name", name]

@@ -16,8 +16,8 @@ from pathlib import Path
 _REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(_REPOSITORY / "tests"))
 
+from report import between_markers  # noqa: E402 (stands below the path, with the other)
 from structure.cold_planner import answer  # noqa: E402 (the path must be there first)
-from summary import between_markers  # noqa: E402 (stands below the path, with the other)
 
 _DOCUMENT = _REPOSITORY / "docs" / "performance.md"
 _RUNS = 15

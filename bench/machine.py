@@ -1,30 +1,11 @@
-"""The machine that a benchmark ran on: what it is, how busy it was, and a view of cgroups that every runtime takes."""
+"""The machine that a benchmark ran on: what it is, and how busy it was."""
 
 from __future__ import annotations
 
 import os
 import platform
-import subprocess
-import sys
 import time
 from pathlib import Path
-
-_UNIFIED = Path("/sys/fs/cgroup/unified")
-_MARKER = "_ORLOP_BENCH_PRIVATE"
-
-
-def enter_private_view() -> None:
-    """Go on in a mount namespace of our own, where a hybrid cgroup layout looks like plain v1.
-
-    Debian 12's crun refuses the hybrid layout. There the v2 hierarchy is hidden under an empty tmpfs (in which crun
-    makes directories), and all runtimes see the same. Nothing of it reaches the machine's own mount namespace.
-    """
-    if os.environ.get(_MARKER) is None:
-        os.environ[_MARKER] = "1"
-        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv])
-    if os.path.ismount(_UNIFIED):
-        subprocess.run(["umount", "--lazy", str(_UNIFIED)], check=True, timeout=60)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "empty", str(_UNIFIED)], check=True, timeout=60)
 
 
 class Load:

@@ -1,11 +1,16 @@
-"""What measured times say: medians, percentiles, ratios, the verdicts on our targets, and the table for people."""
+"""What a run of the benchmark found: all times, and what they say (medians, percentiles, ratios)."""
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
-MODES = ("storm", "calm")
+if TYPE_CHECKING:
+    from typing import Self
+
+BURST = "burst"  # the mode of what is started all at once; the others are in modes.py
 
 
 def percentile(values: list[float], percent: float) -> float:
@@ -33,116 +38,65 @@ class Spread:
     least_ms: float
 
     @classmethod
-    def of(cls, times_ms: list[float]) -> Spread:
+    def of(cls, times_ms: list[float]) -> Self:
         """The spread of these times, of which there is at least one."""
         return cls(len(times_ms), percentile(times_ms, 50), percentile(times_ms, 90), min(times_ms))
 
 
-@dataclass(frozen=True)
-class Target:
-    """A bound on one runtime's median in a mode, as a share of another's."""
-
-    runtime: str
-    peer: str
-    mode: str
-    share: float
-
-
-TARGETS = (
-    Target("orun", "runc", "storm", 0.8),
-    Target("orun", "runc", "calm", 0.8),
-    Target("orun", "crun", "calm", 0.9),
-    Target("executor", "crun", "storm", 0.5),
-    Target("executor", "crun", "calm", 0.15),
-)
-
-
 @dataclass
 class Results:
-    """All that a run of the benchmark found. `times_ms` is by mode, then by runtime."""
+    """`times_ms` is by what was timed (a part of the benchmark, or a verb), then by mode, then by runtime."""
 
-    versions: dict[str, str]
-    times_ms: dict[str, dict[str, list[float]]] = field(default_factory=lambda: {mode: {} for mode in MODES})
-    machine: list[str] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    times_ms: dict[str, dict[str, dict[str, list[float]]]] = field(default_factory=dict)
+    memory_floor_bytes: dict[str, int | None] = field(default_factory=dict)
     orun_size_bytes: int | None = None
     executor_peak_bytes: int | None = None
+    machine: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    has_failed: bool = False
+    """One of ours failed in the middle."""
 
-    def spread(self, mode: str, runtime: str) -> Spread | None:
-        """How one runtime's times lie in a mode; None when it was not measured."""
-        times = self.times_ms[mode].get(runtime)
+    def add(self, what: str, mode: str, runtime: str, times_ms: list[float]) -> None:
+        """Keep times, behind those that are there."""
+        self.times_ms.setdefault(what, {}).setdefault(mode, {}).setdefault(runtime, []).extend(times_ms)
+
+    def failed(self, part: str, runtime: str, why: str, *, is_ours: bool) -> None:
+        """Keep what went wrong in the middle of a part. What was timed before stays."""
+        self.notes.append(f"{part} failed in the middle: {runtime}: {why}")
+        self.has_failed = self.has_failed or is_ours
+
+    def spread(self, what: str, mode: str, runtime: str) -> Spread | None:
+        """How one runtime's times lie; None when it was not measured."""
+        times = self.times_ms.get(what, {}).get(mode, {}).get(runtime)
         return Spread.of(times) if times else None
 
-    def ratio(self, mode: str, runtime: str, peer: str) -> float | None:
+    def ratio(self, what: str, mode: str, runtime: str, peer: str) -> float | None:
         """One median as a share of another."""
-        ours, theirs = self.spread(mode, runtime), self.spread(mode, peer)
+        ours, theirs = self.spread(what, mode, runtime), self.spread(what, mode, peer)
         return ours.median_ms / theirs.median_ms if ours and theirs else None
 
+    def runtimes(self, what: str) -> list[str]:
+        """Who was measured in at least one mode, in the order of `versions`."""
+        measured = {runtime for by_runtime in self.times_ms.get(what, {}).values() for runtime in by_runtime}
+        return [runtime for runtime in self.versions if runtime in measured]
 
-def table(results: Results) -> list[str]:
-    """The times as a table in Markdown, a line each."""
-    peers = [peer for peer in ("runc", "crun") if any(peer in results.times_ms[mode] for mode in MODES)]
-    head = ["mode", "runtime", "runs", "median ms", "p90 ms", "least ms", *(f"x {peer}" for peer in peers)]
-    rows = [head, ["---", "---", *["---:"] * (len(head) - 2)]]
-    for mode in MODES:
-        for runtime in results.times_ms[mode]:
-            spread = results.spread(mode, runtime)
-            if spread is None:
-                continue
-            ratios = (results.ratio(mode, runtime, peer) for peer in peers)
-            times = (f"{value:.2f}" for value in (spread.median_ms, spread.p90_ms, spread.least_ms))
-            shown = ("" if ratio is None else f"{ratio:.2f}" for ratio in ratios)
-            rows.append([mode, runtime, str(spread.runs), *times, *shown])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    return ["| " + " | ".join(_padded(row, widths)) + " |" for row in rows]
+    def merge(self, other: Results) -> None:
+        """Take what another process measured. Where both have the same, the other's counts."""
+        self.versions |= {name: version for name, version in other.versions.items() if name not in self.versions}
+        self.times_ms |= other.times_ms
+        self.memory_floor_bytes |= other.memory_floor_bytes
+        self.orun_size_bytes = other.orun_size_bytes or self.orun_size_bytes
+        self.executor_peak_bytes = other.executor_peak_bytes or self.executor_peak_bytes
+        self.machine += other.machine
+        self.notes += [note for note in other.notes if note not in self.notes]
+        self.has_failed = self.has_failed or other.has_failed
 
+    def to_json(self) -> str:
+        """All of it, for `from_json` and for whoever wants to draw something else."""
+        return json.dumps(asdict(self), indent=2) + "\n"
 
-def _padded(row: list[str], widths: list[int]) -> list[str]:
-    cells = []
-    for column, (text, width) in enumerate(zip(row, widths, strict=True)):
-        cells.append(text.ljust(width) if column < 2 else text.rjust(width))
-    return cells
-
-
-def verdicts(results: Results) -> list[str]:
-    """A line for each target: kept, missed, or not measured."""
-    lines = []
-    for target in TARGETS:
-        claim = f"{target.runtime} <= {target.share} x {target.peer}, {target.mode}"
-        ratio = results.ratio(target.mode, target.runtime, target.peer)
-        if ratio is None:
-            lines.append(f"not measured: {claim}")
-        else:
-            lines.append(f"{'kept' if ratio <= target.share else 'MISSED'}: {claim}: {ratio:.3f} x")
-    for claim, found, limit in (
-        ("size of orun <= 1 MiB", results.orun_size_bytes, 1 << 20),
-        ("peak memory of the executor <= 1.5 MiB", results.executor_peak_bytes, 3 << 19),
-    ):
-        if found is None:
-            lines.append(f"not measured: {claim}")
-        else:
-            lines.append(f"{'kept' if found <= limit else 'MISSED'}: {claim}: {found / 1024:.0f} KiB")
-    return lines
-
-
-def report(results: Results) -> list[str]:
-    """The whole report, in lines of Markdown."""
-    versions = [f"- {name}: {version}" for name, version in results.versions.items()]
-    notes = [f"- {note}" for note in results.notes]
-    machine = [f"- {line}" for line in results.machine]
-    claims = [f"- {line}" for line in verdicts(results)]
-    return [*machine, *versions, *notes, "", *table(results), "", *claims]
-
-
-def between_markers(document: str, name: str, lines: list[str]) -> str:
-    """The document with what stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->` replaced.
-
-    Raises:
-        ValueError: a marker is missing.
-    """
-    begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
-    head, found_begin, rest = document.partition(begin)
-    _, found_end, tail = rest.partition(end)
-    if not found_begin or not found_end:
-        raise ValueError(f"the document has no markers {begin.strip()} and {end}")
-    return head + begin + "\n".join(lines) + "\n" + end + tail
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What `to_json` wrote."""
+        return cls(**json.loads(text))

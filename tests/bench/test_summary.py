@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from summary import Results, Spread, between_markers, percentile, report, table, verdicts
-
-
-def _results(**medians: float) -> Results:
-    """Results with each runtime's storm times around a median, and calm ones ten times that."""
-    results = Results(versions={name: f"{name} 1" for name in medians})
-    for name, median in medians.items():
-        results.times_ms["storm"][name] = [median - 1, median, median + 1]
-        results.times_ms["calm"][name] = [10 * median]
-    return results
+from summary import Results, Spread, percentile
 
 
 def test_a_percentile_is_interpolated_between_neighbours() -> None:
@@ -33,46 +24,70 @@ def test_a_spread_holds_median_p90_and_the_least() -> None:
     assert Spread.of([3.0, 1.0, 2.0]) == Spread(runs=3, median_ms=2.0, p90_ms=2.8, least_ms=1.0)
 
 
+def test_times_of_several_blocks_are_kept_together() -> None:
+    results = Results()
+    results.add("run", "storm", "runc", [1.0, 2.0])
+    results.add("run", "storm", "runc", [6.0])
+    results.add("run", "calm", "runc", [9.0])
+    assert results.times_ms == {"run": {"storm": {"runc": [1.0, 2.0, 6.0]}, "calm": {"runc": [9.0]}}}
+    assert results.spread("run", "storm", "runc") == Spread.of([1.0, 2.0, 6.0])
+
+
 def test_a_ratio_is_one_median_by_the_other() -> None:
-    results = _results(orun=8.0, runc=20.0)
-    assert results.ratio("storm", "orun", "runc") == 0.4
-    assert results.ratio("storm", "orun", "crun") is None
+    results = Results()
+    results.add("exec", "calm", "orun warm", [8.0, 1.0, 100.0])
+    results.add("exec", "calm", "crun", [20.0])
+    assert results.ratio("exec", "calm", "orun warm", "crun") == 0.4
 
 
-def test_a_verdict_says_kept_missed_or_not_measured() -> None:
-    results = _results(orun=16.1, runc=20.0)
-    results.orun_size_bytes = 100 << 10
-    results.executor_peak_bytes = 2 << 20
-    lines = verdicts(results)
-    assert "MISSED: orun <= 0.8 x runc, storm: 0.805 x" in lines
-    assert "not measured: orun <= 0.9 x crun, calm" in lines
-    assert "kept: size of orun <= 1 MiB: 100 KiB" in lines
-    assert "MISSED: peak memory of the executor <= 1.5 MiB: 2048 KiB" in lines
-    assert "kept: orun <= 0.8 x runc, storm: 0.800 x" in verdicts(_results(orun=16.0, runc=20.0))
+@pytest.mark.parametrize(
+    ("what", "mode", "runtime"), [("run", "calm", "a"), ("exec", "storm", "a"), ("exec", "calm", "b")]
+)
+def test_what_was_not_measured_has_no_spread_and_no_ratio(what: str, mode: str, runtime: str) -> None:
+    results = Results()
+    results.add("exec", "calm", "a", [1.0])
+    assert results.spread(what, mode, runtime) is None
+    assert results.ratio(what, mode, runtime, runtime) is None
 
 
-def test_the_table_has_a_row_for_each_measured_runtime_and_mode() -> None:
-    lines = table(_results(orun=8.0, runc=20.0))
-    assert len({len(line) for line in lines}) == 1, "columns are aligned"
-    cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines]
-    assert cells[0] == ["mode", "runtime", "runs", "median ms", "p90 ms", "least ms", "x runc"]
-    assert cells[2] == ["storm", "orun", "3", "8.00", "8.80", "7.00", "0.40"]
-    assert cells[5] == ["calm", "runc", "1", "200.00", "200.00", "200.00", "1.00"]
+def test_runtimes_stand_in_the_order_of_their_versions() -> None:
+    results = Results(versions={"orun warm": "1", "runc": "2", "crun": "3"})
+    results.add("run", "storm", "crun", [1.0])
+    results.add("run", "calm", "orun warm", [1.0])
+    assert results.runtimes("run") == ["orun warm", "crun"]
+    assert results.runtimes("exec") == []
 
 
-def test_the_report_tells_what_was_not_measured() -> None:
-    results = _results(orun=8.0)
-    results.notes.append("not measured: crun: exit status 1: no cgroup")
-    assert "- not measured: crun: exit status 1: no cgroup" in report(results)
+def test_a_failure_of_a_peer_is_a_note_and_one_of_ours_a_failure() -> None:
+    results = Results()
+    results.failed("exec", "youki", "exit status 1", is_ours=False)
+    assert results.notes == ["exec failed in the middle: youki: exit status 1"]
+    assert not results.has_failed
+    results.failed("exec", "orun warm", "exit status 1", is_ours=True)
+    results.failed("run", "youki", "exit status 1", is_ours=False)
+    assert results.has_failed
 
 
-def test_only_what_stands_between_the_markers_is_replaced() -> None:
-    document = "a\n<!-- t:begin -->\nold\n<!-- t:end -->\nz\n"
-    replaced = between_markers(document, "t", ["new", "lines"])
-    assert replaced == "a\n<!-- t:begin -->\nnew\nlines\n<!-- t:end -->\nz\n"
-    assert between_markers(replaced, "t", ["new", "lines"]) == replaced
+def test_results_survive_json() -> None:
+    results = Results(versions={"runc": "1"}, memory_floor_bytes={"runc": 4 << 20, "youki": None}, orun_size_bytes=7)
+    results.add("run", "storm", "runc", [1.25])
+    results.failed("exec", "runc", "gone", is_ours=True)
+    assert Results.from_json(results.to_json()) == results
 
 
-def test_a_document_without_markers_is_refused() -> None:
-    with pytest.raises(ValueError, match="no markers"):
-        between_markers("a\n<!-- t:begin -->\n", "t", [])
+def test_merging_takes_what_another_process_measured() -> None:
+    results = Results(versions={"runc": "1"}, machine=["m"], notes=["n"], orun_size_bytes=7)
+    results.add("run", "storm", "runc", [1.0])
+    other = Results(versions={"runc": "1", "crun": "2"}, machine=["v2"], notes=["n", "o"], executor_peak_bytes=9)
+    other.add("v2", "storm", "runc", [2.0])
+    other.has_failed = True
+    results.merge(other)
+    assert results == Results(
+        versions={"runc": "1", "crun": "2"},
+        times_ms={"run": {"storm": {"runc": [1.0]}}, "v2": {"storm": {"runc": [2.0]}}},
+        machine=["m", "v2"],
+        notes=["n", "o"],
+        orun_size_bytes=7,
+        executor_peak_bytes=9,
+        has_failed=True,
+    )

@@ -1,0 +1,47 @@
+"""The view of cgroups that a part of the benchmark runs in: a mount namespace of its own, entered by a new process.
+
+- `v1`: a hybrid layout looks like plain v1, because Debian 12's crun refuses hybrid. The v2 hierarchy is hidden under
+  an empty tmpfs (in which crun makes directories).
+- `v2`: only the v2 hierarchy, with whatever controllers v1 has left to it. Debian's crun cannot start there without
+  CAP_SYS_RESOURCE; runc can.
+
+On a machine whose layout is v2 alone, both are the same, and nothing is mounted. Neither reaches the machine's own
+mount namespace.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+VIEWS = ("v1", "v2")
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_UNIFIED = _CGROUPS / "unified"
+
+
+def run_in_view(view: str, arguments: list[str]) -> int:
+    """Run this program again, in a view that it makes with `arrange`; its exit status."""
+    command = ["unshare", "--mount", "--propagation", "private", sys.executable, sys.argv[0], *arguments]
+    return subprocess.run([*command, "--view", view], check=False).returncode
+
+
+def arrange(view: str) -> None:
+    """Make the view.
+
+    Requires: a mount namespace of our own, whose mounts are private.
+    """
+    if (_CGROUPS / "cgroup.controllers").exists():
+        return
+    if view == "v2":
+        _run("umount", "--recursive", "--lazy", str(_CGROUPS))
+        _run("mount", "-t", "cgroup2", "none", str(_CGROUPS))
+    elif os.path.ismount(_UNIFIED):
+        _run("umount", "--lazy", str(_UNIFIED))
+        _run("mount", "-t", "tmpfs", "-o", "size=1m", "empty", str(_UNIFIED))
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, timeout=60)
