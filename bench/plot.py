@@ -43,7 +43,7 @@ def plot(results: Results) -> str:
     parts = []
     heights = [_LEGEND] * _COLUMNS
     for what in TITLES:
-        if what in results.times_ms:
+        if _complete(results, what):
             column = heights.index(min(heights))
             panel, height = _panel(results, what, _GAP + column * (_PANEL + _GAP), heights[column])
             parts += panel
@@ -80,7 +80,7 @@ def _legend() -> list[str]:
 def _panel(results: Results, what: str, left: float, top: int) -> tuple[list[str], int]:
     """The elements of a panel, and its height."""
     modes = list(results.times_ms[what])
-    runtimes = results.runtimes(what)
+    runtimes = _complete(results, what)
     medians = {
         (runtime, mode): spread.median_ms
         for runtime in runtimes
@@ -95,15 +95,20 @@ def _panel(results: Results, what: str, left: float, top: int) -> tuple[list[str
         middle = y + len(modes) * _BAR / 2
         lines.append(_text("", left + _LABEL - 6, middle + 4, runtime, anchor="end"))
         for mode, shade in zip(modes, ("first", "second"), strict=False):
-            if (runtime, mode) in medians:
-                width = max(1, medians[runtime, mode] * scale)
-                lines.append(_bar(f"{side} {shade}", left + _LABEL, y, width, f"{runtime}, {mode}"))
-                lines.append(_text("value", left + _LABEL + width + 4, y + 9, _number(medians[runtime, mode])))
+            median_ms = medians[runtime, mode]
+            width = max(1, median_ms * scale)
+            lines.append(_bar(f"{side} {shade}", left + _LABEL, y, width, f"{runtime}, {mode}"))
+            lines.append(_text("value", left + _LABEL + width + 4, y + 9, _number(median_ms)))
             y += _BAR
         y += _ROW_GAP
     axis = left + _LABEL
     lines.append(f'<line class="axis" x1="{axis:g}" y1="{first - 2}" x2="{axis:g}" y2="{y - _ROW_GAP + 2}"/>')
     return lines, y - top + 10
+
+
+def _complete(results: Results, what: str) -> list[str]:
+    """Who did not fail in the middle: few times that went well are no picture of a runtime."""
+    return [runtime for runtime in results.runtimes(what) if results.is_complete(what, runtime)]
 
 
 def _number(value: float) -> str:

@@ -32,7 +32,7 @@ def table(results: Results, what: str) -> list[str]:
         head += [f"{mode} ms", "p90", *(f"x {peer}" for peer in peers)]
     rows = [head, ["---", *["---:"] * (len(head) - 1)]]
     for runtime in runtimes:
-        row = [runtime]
+        row = [runtime if results.is_complete(what, runtime) else f"{runtime} (failed)"]
         for mode in results.times_ms[what]:
             row += _cells(results, what, mode, runtime, peers)
         rows.append(row)
@@ -79,17 +79,10 @@ def report(results: Results) -> list[str]:
     lines += [f"- {note}" for note in results.notes]
     for what, title in TITLES.items():
         if what in results.times_ms:
-            lines += ["", f"**{title}** ({_runs(results, what)}):", "", *table(results, what)]
+            lines += ["", f"**{title}** ({results.most_runs(what)} times):", "", *table(results, what)]
     if results.memory_floor_bytes:
         lines += ["", "**smallest memory limit with which a container of true starts**:", "", *_memory_table(results)]
     return [*lines, "", *(f"- {line}" for line in verdicts(results))]
-
-
-def _runs(results: Results, what: str) -> str:
-    """How often it was timed: `100 times`, or `60 to 100 times` when somebody failed in the middle."""
-    counts = {len(times) for by_runtime in results.times_ms[what].values() for times in by_runtime.values()}
-    least, most = min(counts), max(counts)
-    return f"{most} times" if least == most else f"{least} to {most} times"
 
 
 def between_markers(document: str, name: str, lines: list[str]) -> str:

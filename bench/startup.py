@@ -28,7 +28,7 @@ from plot import plot
 from report import between_markers, report
 from runtimes import COLD, EXECUTOR, ORUN, REPOSITORY, WARM, Executor, Runtime, our_runtime, peer_runtimes
 from summary import Results
-from view import VIEWS, arrange, run_in_view
+from view import VIEWS, arrange, end_tidily_on_signals, run_in_view
 
 _DOCUMENT = REPOSITORY / "docs" / "performance.md"
 _PLOT = REPOSITORY / "docs" / "performance.svg"
@@ -155,6 +155,7 @@ def main(arguments: list[str]) -> int:
         _say("startup.py: makes containers, so it runs as root")
         return 1
     if options.view:
+        end_tidily_on_signals()
         with tempfile.TemporaryDirectory(prefix="orlop-bench-") as directory:
             results = _measure_in_view(options, Path(directory))
         options.output.write_text(results.to_json(), encoding="utf-8")
@@ -172,6 +173,7 @@ def main(arguments: list[str]) -> int:
         path.write_text(plot(results), encoding="utf-8")
     if options.write_docs:
         document = _DOCUMENT.read_text(encoding="utf-8")
+        lines = [f"![Medians of all parts, as bars]({_PLOT.name})", "", *lines]
         _DOCUMENT.write_text(between_markers(document, "startup", lines), encoding="utf-8")
     return 1 if results.has_failed else 0
 

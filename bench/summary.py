@@ -81,6 +81,18 @@ class Results:
         measured = {runtime for by_runtime in self.times_ms.get(what, {}).values() for runtime in by_runtime}
         return [runtime for runtime in self.versions if runtime in measured]
 
+    def most_runs(self, what: str) -> int:
+        """How often those were timed that did not fail in the middle; 0 when nobody was."""
+        return max(map(len, self._all_times(what)), default=0)
+
+    def is_complete(self, what: str, runtime: str) -> bool:
+        """Whether a runtime was timed as often as any other, in every mode."""
+        by_mode = self.times_ms.get(what, {}).values()
+        return all(len(by_runtime.get(runtime, [])) == self.most_runs(what) for by_runtime in by_mode)
+
+    def _all_times(self, what: str) -> list[list[float]]:
+        return [times for by_runtime in self.times_ms.get(what, {}).values() for times in by_runtime.values()]
+
     def merge(self, other: Results) -> None:
         """Take what another process measured. Where both have the same, the other's counts."""
         self.versions |= {name: version for name, version in other.versions.items() if name not in self.versions}

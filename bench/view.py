@@ -12,6 +12,7 @@ mount namespace.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,11 @@ _UNIFIED = _CGROUPS / "unified"
 def run_in_view(view: str, arguments: list[str]) -> int:
     """Run this program again, in a view that it makes with `arrange`; its exit status."""
     command = ["unshare", "--mount", "--propagation", "private", sys.executable, sys.argv[0], *arguments]
-    return subprocess.run([*command, "--view", view], check=False).returncode
+    process = subprocess.Popen([*command, "--view", view])
+    # It removes its containers when it is told to end, so we wait for it. A terminal sends it SIGINT without our help.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, _: process.send_signal(number))
+    return process.wait()
 
 
 def arrange(view: str) -> None:
@@ -41,6 +46,18 @@ def arrange(view: str) -> None:
     elif os.path.ismount(_UNIFIED):
         _run("umount", "--lazy", str(_UNIFIED))
         _run("mount", "-t", "tmpfs", "-o", "size=1m", "empty", str(_UNIFIED))
+
+
+def end_tidily_on_signals() -> None:
+    """Have SIGINT and SIGTERM unwind the program, once: a second one must not stop what the first one began."""
+
+    def end(number: int, _frame: object) -> None:
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signal_number, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
 
 
 def _run(*command: str) -> None:

@@ -25,7 +25,7 @@ def test_the_table_has_a_row_for_each_runtime_and_columns_for_each_mode() -> Non
     assert len({len(line) for line in lines}) == 1, "columns are aligned"
     cells = _cells(lines)
     assert cells[0] == ["runtime", "storm ms", "p90", "x runc", "calm ms", "p90", "x runc"]
-    assert cells[2] == ["orun cold", "8.00", "8.80", "0.40", "", "", ""]
+    assert cells[2] == ["orun cold (failed)", "8.00", "8.80", "0.40", "", "", ""]
     assert cells[3] == ["runc", "20.00", "20.80", "1.00", "200.00", "200.00", "1.00"]
 
 
@@ -44,10 +44,11 @@ def test_the_report_has_machine_versions_notes_tables_and_verdicts() -> None:
     assert not any("exec of true" in line for line in lines), "a part that was not measured has no table"
 
 
-def test_the_report_says_when_somebody_was_timed_less_often() -> None:
+def test_the_table_says_who_failed_in_the_middle() -> None:
     results = _results()
     results.add("run", "calm", "orun cold", [1.0])
-    assert "**run of true** (1 to 3 times):" in report(results)
+    assert "**run of true** (3 times):" in report(results)
+    assert [row[0] for row in _cells(table(results, "run"))[2:]] == ["orun cold (failed)", "runc"]
 
 
 def test_a_runtime_that_no_memory_limit_is_enough_for_is_in_the_table() -> None:

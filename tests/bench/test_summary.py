@@ -68,6 +68,18 @@ def test_a_failure_of_a_peer_is_a_note_and_one_of_ours_a_failure() -> None:
     assert results.has_failed
 
 
+def test_who_was_timed_less_often_is_not_complete() -> None:
+    results = Results()
+    results.add("run", "storm", "runc", [1.0, 2.0])
+    results.add("run", "calm", "runc", [1.0, 2.0])
+    results.add("run", "storm", "youki", [1.0, 2.0])
+    results.add("run", "calm", "youki", [1.0])
+    assert results.most_runs("run") == 2
+    assert results.most_runs("exec") == 0
+    assert results.is_complete("run", "runc")
+    assert not results.is_complete("run", "youki")
+
+
 def test_results_survive_json() -> None:
     results = Results(versions={"runc": "1"}, memory_floor_bytes={"runc": 4 << 20, "youki": None}, orun_size_bytes=7)
     results.add("run", "storm", "runc", [1.25])
