@@ -23,7 +23,7 @@ def become_subreaper() -> None:
 def reap() -> None:
     """Reap every child that has ended.
 
-    Requires: nobody is waiting for one of them.
+    Requires: nobody will wait for one of them.
     """
     try:
         while os.waitpid(-1, os.WNOHANG)[0] != 0:
@@ -32,17 +32,14 @@ def reap() -> None:
         pass
 
 
-def wait_until_ended(pid: int, timeout_s: float) -> bool:
-    """Wait for a child and reap it; False when it goes on for longer."""
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
+def exit_code(pid: int, timeout_s: float) -> int | None:
+    """Wait for a child, reap it, and return its exit status or minus the signal; None when it goes on for longer."""
+    pidfd = os.pidfd_open(pid)
     try:
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
-        has_ended = bool(poll.poll(1000 * timeout_s))
+        if not poll.poll(1000 * timeout_s):
+            return None
     finally:
         os.close(pidfd)
-    reap()
-    return has_ended
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

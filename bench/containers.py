@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from children import reap, wait_until_ended
+from children import exit_code, reap
 from stopwatch import RunError, Stopwatch
 
 if TYPE_CHECKING:
@@ -85,10 +85,13 @@ class Containers(AbstractContextManager["Containers"]):
         return self._time(runtime, "exec", container_id, "true")
 
     def wait(self, container_id: str) -> None:
-        """Wait until the init of a container of `true` has ended and is reaped."""
+        """Wait until the init of a container of `true` has ended well, and is reaped."""
         pid = int(self._pid_file(container_id).read_text(encoding="ascii"))
-        if not wait_until_ended(pid, _END_OF_TRUE_S):
-            raise RunError(f"{container_id}: its process {pid} has not ended after {_END_OF_TRUE_S} s")
+        code = exit_code(pid, _END_OF_TRUE_S)
+        if code is None:
+            raise RunError(f"its process {pid} has not ended {_END_OF_TRUE_S} s after its start")
+        if code != 0:
+            raise RunError(f"its process {pid} ended with status {code}")
 
     def delete(self, runtime: Runtime, container_id: str) -> float:
         """The time that it takes to remove an ended container."""
@@ -96,6 +99,14 @@ class Containers(AbstractContextManager["Containers"]):
         del self._owners[container_id]
         self._pid_file(container_id).unlink()
         return elapsed
+
+    def live(self, runtime: Runtime, bundle: Path) -> None:
+        """A whole life of a container of `true`, verb by verb."""
+        container_id, _ = self.create(runtime, bundle)
+        self.state(runtime, container_id)
+        self.start(runtime, container_id)
+        self.wait(container_id)
+        self.delete(runtime, container_id)
 
     def remove(self, container_ids: Iterable[str]) -> None:
         """Remove containers whatever they are; failures are no matter, as after a failure not all of it is there."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bundle import limit_memory
+from stopwatch import RunError
 
 if TYPE_CHECKING:
     from containers import Containers
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _LEAST = 64 << 10
 _MOST = 64 << 20
 _TRIES = 3
-_TIMEOUT_S = 20
 
 
 def memory_floor_bytes(runtime: Runtime, containers: Containers, bundle: Path) -> int | None:
@@ -28,29 +27,15 @@ def memory_floor_bytes(runtime: Runtime, containers: Containers, bundle: Path) -
     limit = _LEAST
     while limit <= _MOST:
         limit_memory(bundle, limit)
-        if all(_runs(runtime, bundle, containers.new_id()) for _ in range(_TRIES)):
+        try:
+            for _ in range(_TRIES):
+                containers.live(runtime, bundle)
+        except RunError:
+            containers.remove_of(runtime)
+            limit *= 2
+        else:
             return limit
-        limit *= 2
     return None
-
-
-def _runs(runtime: Runtime, bundle: Path, container_id: str) -> bool:
-    """Whether a container ends well. One that does not end, or leaves something, is removed."""
-    is_well = _succeeds(runtime, runtime.run_command(bundle, container_id))
-    if not is_well:
-        _succeeds(runtime, runtime.remove_command(container_id))
-    return is_well
-
-
-def _succeeds(runtime: Runtime, command: list[str]) -> bool:
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, env=runtime.environment, stdin=quiet, stdout=quiet, stderr=quiet)
-    try:
-        return process.wait(_TIMEOUT_S) == 0
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return False
 
 
 def peak_memory_bytes(executor: Executor, seconds: float) -> int | None:

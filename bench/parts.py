@@ -89,12 +89,8 @@ def _warm(bench: Bench, runtime: Runtime | Executor) -> None:
     """One container, all verbs. Not `run`, which youki 0.7 sometimes fails at: that is for its own part to note."""
     if isinstance(runtime, Executor):
         bench.containers.run(runtime, bench.bundle)
-        return
-    container_id, _ = bench.containers.create(runtime, bench.bundle)
-    bench.containers.state(runtime, container_id)
-    bench.containers.start(runtime, container_id)
-    bench.containers.wait(container_id)
-    bench.containers.delete(runtime, container_id)
+    else:
+        bench.containers.live(runtime, bench.bundle)
 
 
 def time_run(bench: Bench, part: str) -> None:

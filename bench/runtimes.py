@@ -34,6 +34,8 @@ class Runtime:
     version: str
     root: Path
     environment: Mapping[str, str] = field(default_factory=lambda: {"PATH": _PATH})
+    remover: str = ""
+    """The program that removes containers, if `program` may not be able to any more."""
 
     def command(self, verb: str, *arguments: str) -> list[str]:
         """The command line of a verb."""
@@ -45,7 +47,7 @@ class Runtime:
 
     def remove_command(self, container_id: str) -> list[str]:
         """The command line that removes a container whatever its state."""
-        return self.command("delete", "--force", container_id)
+        return [self.remover or self.program, *self.command("delete", "--force", container_id)[1:]]
 
 
 @dataclass(frozen=True)
@@ -112,16 +114,36 @@ def first_line(*command: str) -> str:
     return (done.stdout or done.stderr).strip().split("\n", 1)[0]
 
 
-def our_runtime(name: str, roots: Path, planner: str) -> Runtime:
-    """`orun`; `planner` is "cold" or a resident planner's socket."""
+def warm_runtime(roots: Path, planner_socket: Path) -> Runtime:
+    """`orun` that asks a resident planner. It has no other: a copy in an empty directory, where it finds none to start.
+
+    So a planner that refuses it is a failure here, and not a cold start that is called warm.
+    """
+    root = _root(roots, WARM)
+    program = root.with_suffix(".bin") / ORUN.name
+    program.parent.mkdir()
+    shutil.copy(ORUN, program)
+    return _our_runtime(WARM, str(program), root, str(planner_socket))
+
+
+def cold_runtime(roots: Path) -> Runtime:
+    """`orun` that starts a planner for each command."""
+    return _our_runtime(COLD, str(ORUN), _root(roots, COLD), "cold")
+
+
+def _our_runtime(name: str, program: str, root: Path, planner: str) -> Runtime:
     environment = {"PATH": _PATH, "ORUN_PLANNER": planner}
-    return Runtime(name, str(ORUN), first_line(str(ORUN), "--version"), roots / name.replace(" ", "-"), environment)
+    return Runtime(name, program, first_line(str(ORUN), "--version"), root, environment, str(ORUN))
+
+
+def _root(roots: Path, name: str) -> Path:
+    return roots / name.replace(" ", "-")
 
 
 def peer_runtimes(roots: Path) -> list[Runtime]:
     """All peers of this machine, Debian's first."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     return [
-        Runtime(name, program, version, roots / name.replace(" ", "-"))
+        Runtime(name, program, version, _root(roots, name))
         for name, program, version in found_peers(path, peers_directory())
     ]

@@ -26,7 +26,7 @@ from parts import PARTS, Bench, warm_up
 from planner import Planner, PlannerError
 from plot import plot
 from report import between_markers, report
-from runtimes import COLD, EXECUTOR, ORUN, REPOSITORY, WARM, Executor, Runtime, our_runtime, peer_runtimes
+from runtimes import EXECUTOR, ORUN, REPOSITORY, WARM, Executor, Runtime, cold_runtime, peer_runtimes, warm_runtime
 from summary import Results
 from view import VIEWS, arrange, end_tidily_on_signals, run_in_view
 
@@ -89,13 +89,13 @@ def _executor_peak_bytes(directory: Path, specification_from: str) -> int | None
 
 def _our_runtimes(directory: Path, results: Results, stack: contextlib.ExitStack) -> list[Runtime]:
     """`orun` with a resident planner, which serves until the stack unwinds, if there can be one; and without."""
-    cold = our_runtime(COLD, directory, "cold")
+    cold = cold_runtime(directory)
     try:
         planner = stack.enter_context(Planner(ORUN, directory))
     except PlannerError as error:
         results.notes.append(f"not measured: {WARM}: no resident planner: {error}")
         return [cold]
-    return [our_runtime(WARM, directory, str(planner.socket)), cold]
+    return [warm_runtime(directory, planner.socket), cold]
 
 
 def _measure_in_view(options: argparse.Namespace, directory: Path) -> Results:
