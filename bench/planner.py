@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import time
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import Self
 
 _READY_S = 20
@@ -48,6 +49,11 @@ class Planner(AbstractContextManager["Planner"]):
 
     def __exit__(self, *_: object) -> None:
         self._stop()
+
+    def resident_bytes(self) -> int:
+        """The memory that it has resident now."""
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
 
     def _stop(self) -> None:
         self._process.terminate()

@@ -26,8 +26,9 @@ from parts import PARTS, Bench, warm_up
 from planner import Planner, PlannerError
 from plot import plot
 from report import between_markers, report
-from runtimes import EXECUTOR, ORUN, REPOSITORY, WARM, Executor, Runtime, cold_runtime, peer_runtimes, warm_runtime
+from runtimes import EXECUTOR, ORUN, REPOSITORY, WARM, Executor, cold_runtime, peer_runtimes, warm_runtime
 from summary import Results
+from targets import MIB
 from view import VIEWS, arrange, end_tidily_on_signals, run_in_view
 
 _DOCUMENT = REPOSITORY / "docs" / "performance.md"
@@ -87,15 +88,13 @@ def _executor_peak_bytes(directory: Path, specification_from: str) -> int | None
     return peak_memory_bytes(executor, _SLEEP_OF_PEAK_S)
 
 
-def _our_runtimes(directory: Path, results: Results, stack: contextlib.ExitStack) -> list[Runtime]:
-    """`orun` with a resident planner, which serves until the stack unwinds, if there can be one; and without."""
-    cold = cold_runtime(directory)
+def _resident_planner(directory: Path, results: Results, stack: contextlib.ExitStack) -> Planner | None:
+    """A planner that serves until the stack unwinds; None and a note when there can be none."""
     try:
-        planner = stack.enter_context(Planner(ORUN, directory))
+        return stack.enter_context(Planner(ORUN, directory))
     except PlannerError as error:
         results.notes.append(f"not measured: {WARM}: no resident planner: {error}")
-        return [cold]
-    return [warm_runtime(directory, planner.socket), cold]
+        return None
 
 
 def _measure_in_view(options: argparse.Namespace, directory: Path) -> Results:
@@ -107,7 +106,9 @@ def _measure_in_view(options: argparse.Namespace, directory: Path) -> Results:
     become_subreaper()
     results = Results()
     with contextlib.ExitStack() as stack:
-        runtimes = [*_our_runtimes(directory, results, stack), *peer_runtimes(directory)]
+        planner = _resident_planner(directory, results, stack)
+        warm = [warm_runtime(directory, planner.socket)] if planner else []
+        runtimes = [*warm, cold_runtime(directory), *peer_runtimes(directory)]
         specification_from = next((runtime.program for runtime in runtimes if runtime.name == "runc"), str(ORUN))
         true = make_bundle(directory / "true", specification_from, ["true"])
         sleeper = make_bundle(directory / "sleeper", specification_from, ["sleep", _SLEEP_OF_A_PART])
@@ -125,6 +126,9 @@ def _measure_in_view(options: argparse.Namespace, directory: Path) -> Results:
                 load = Load()
                 PARTS[name](bench, name)
                 results.machine.append(f"{name}: {load.line()}")
+        if planner:
+            mib = planner.resident_bytes() / MIB
+            results.machine.append(f"the resident planner on cgroup {options.view}, afterwards: {mib:.1f} MiB")
         if options.view == "v1" and "memory" in options.only:
             results.executor_peak_bytes = _executor_peak_bytes(directory, specification_from)
     return results
@@ -165,17 +169,24 @@ def main(arguments: list[str]) -> int:
     except subprocess.CalledProcessError as error:
         _say(f"startup.py: {error.cmd}: status {error.returncode}")
         return 1
-    lines = report(results)
-    print("\n".join(lines))
+    print("\n".join(report(results)))
     if options.output:
         options.output.write_text(results.to_json(), encoding="utf-8")
-    for path in filter(None, (options.plot, _PLOT if options.write_docs else None)):
-        path.write_text(plot(results), encoding="utf-8")
+    if options.plot:
+        options.plot.write_text(plot(results), encoding="utf-8")
+    if results.has_failed:
+        _say("startup.py: one of ours failed in the middle; docs/ stays as it was")
+        return 1
     if options.write_docs:
-        document = _DOCUMENT.read_text(encoding="utf-8")
-        lines = [f"![Medians of all parts, as bars]({_PLOT.name})", "", *lines]
-        _DOCUMENT.write_text(between_markers(document, "startup", lines), encoding="utf-8")
-    return 1 if results.has_failed else 0
+        _write_docs(results)
+    return 0
+
+
+def _write_docs(results: Results) -> None:
+    lines = [f"![Medians of all parts, as bars]({_PLOT.name})", "", *report(results)]
+    document = between_markers(_DOCUMENT.read_text(encoding="utf-8"), "startup", lines)
+    _DOCUMENT.write_text(document, encoding="utf-8")
+    _PLOT.write_text(plot(results), encoding="utf-8")
 
 
 if __name__ == "__main__":
