@@ -150,11 +150,15 @@ def mapped(container: Container) -> Container:
     add_namespace(container.config, "user")
     container.config["linux"]["uidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
     container.config["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 200000, "size": 65536}]
+    _own_rootfs(container)
+    return container
+
+
+def _own_rootfs(container: Container) -> None:
     for parent, directories, files in os.walk(container.rootfs):
         if Path(parent).name != "bin":  # shared with other tests by hard links
             for name in [".", *directories, *files]:
                 os.chown(Path(parent, name), 100000, 200000, follow_symlinks=False)
-    return container
 
 
 def test_ids_are_mapped_as_configured(mapped: Container) -> None:
@@ -201,6 +205,89 @@ def test_exec_enters_the_user_namespace(mapped: Container) -> None:
     mapped.run_detached()
     assert mapped.exec("cat", "/proc/self/uid_map").check().out.split() == ["0", "100000", "65536"]
     assert mapped.exec("id", "-u", flags=("--user", "7")).check().out == "7\n"
+
+
+def _without_sysfs(container: Container) -> None:
+    """No mount that only the owner of the network namespace may make."""
+    config = container.config
+    config["mounts"] = [one for one in config["mounts"] if one["type"] not in ("sysfs", "cgroup")]
+    config["linux"]["maskedPaths"] = []
+
+
+@pytest.mark.parametrize("kind", ["network", "uts", "ipc", "cgroup"])
+def test_a_new_user_namespace_beside_a_joined_namespace_of_the_host(
+    mapped: Container, new_container: Callable[[], Container], kind: str
+) -> None:
+    first = new_container()
+    add_namespace(first.config, "cgroup")
+    first.run_detached()
+    add_namespace(mapped.config, kind, f"/proc/{first.pid}/ns/{FILES[kind]}")
+    if kind == "uts":
+        del mapped.config["hostname"]
+    if kind == "ipc":  # the owner of the ipc namespace alone may mount its message queues
+        mapped.config["mounts"] = [one for one in mapped.config["mounts"] if one["type"] != "mqueue"]
+    _without_sysfs(mapped)
+    mapped.run_detached()
+    assert namespace_of(mapped.pid, FILES[kind]) == namespace_of(first.pid, FILES[kind])
+    assert namespace_of(mapped.pid, "user") != namespace_of("self", "user")
+    status = status_fields(Path(f"/proc/{mapped.pid}/status").read_text())
+    assert (status["Uid"].split()[0], status["NSpid"].split()[1:]) == ("100000", ["1"])
+    mapped.delete("--force").check()
+
+
+@orun_only("runc's exec joins the user namespace first, and may not join the host's any more")
+def test_exec_enters_a_user_namespace_and_the_hosts_network_namespace(
+    mapped: Container, new_container: Callable[[], Container]
+) -> None:
+    first = new_container()
+    first.run_detached()
+    add_namespace(mapped.config, "network", f"/proc/{first.pid}/ns/net")
+    _without_sysfs(mapped)
+    mapped.run_detached()
+    assert mapped.exec_sh("id -u; readlink /proc/self/ns/net").check().lines == ["0", namespace_of(first.pid, "net")]
+    mapped.delete("--force").check()
+
+
+@orun_only("runc has it since 1.2: before, it joins the user namespace first, and may not join the host's any more")
+def test_a_joined_user_namespace_beside_a_joined_network_namespace_of_the_host(
+    mapped: Container, new_container: Callable[[], Container]
+) -> None:
+    first, second = new_container(), new_container()
+    first.run_detached()
+    mapped.run_detached()
+    add_namespace(second.config, "user", f"/proc/{mapped.pid}/ns/user")
+    add_namespace(second.config, "network", f"/proc/{first.pid}/ns/net")
+    _own_rootfs(second)
+    _without_sysfs(second)
+    second.run_detached()
+    assert namespace_of(second.pid, "net") == namespace_of(first.pid, "net")
+    assert namespace_of(second.pid, "user") == namespace_of(mapped.pid, "user")
+    second.delete("--force").check()
+
+
+def test_a_pod_whose_user_namespace_owns_the_namespaces_to_join(
+    mapped: Container, new_container: Callable[[], Container]
+) -> None:
+    mapped.run_detached()
+    second = new_container()
+    for kind, file in (("user", "user"), ("network", "net"), ("ipc", "ipc"), ("uts", "uts"), ("pid", "pid")):
+        add_namespace(second.config, kind, f"/proc/{mapped.pid}/ns/{file}")
+    del second.config["hostname"]
+    second.config["linux"] |= {key: mapped.config["linux"][key] for key in ("uidMappings", "gidMappings")}
+    _own_rootfs(second)
+    second.run_detached()
+    for file in ("user", "net", "ipc", "uts", "pid"):
+        assert namespace_of(second.pid, file) == namespace_of(mapped.pid, file)
+    second.delete("--force").check()
+
+
+@orun_only("runc fails later, with the kernel's EPERM")
+def test_a_joined_mount_namespace_beside_a_new_user_namespace_is_refused(mapped: Container) -> None:
+    add_namespace(mapped.config, "mount", "/proc/self/ns/mnt")
+    outcome = mapped.run("true")
+    assert outcome.code == 1
+    assert "].path: nothing can be mounted in a joined mount namespace from a new user namespace" in outcome.err
+    assert not mapped.exists()
 
 
 def test_a_user_namespace_without_mappings_is_refused(container: Container) -> None:

@@ -1,8 +1,13 @@
 """Namespaces: which are made new, which are joined, and in what order the kernel lets that happen.
 
-The usual container needs one clone3 with all its flags. Two cases need a stage, a first child that prepares and then
-makes init beside itself (`refork`): a new time namespace takes effect only in children, and its offsets must be written
-before the first one; and a joined user namespace must own the new namespaces, so they are made after joining it.
+The usual container needs one clone3 with all its flags. What is joined by path is joined before the user namespace is
+made or joined: the host owns it, mostly, and who has gone into a user namespace has no rights over it any more; while
+who still is outside may also join what the user namespace owns. So beside namespaces to join, a new user namespace is
+made by the child itself, and not by the clone.
+
+Three cases need a stage, a first child that prepares and then makes init beside itself (`refork`): a new time namespace
+takes effect only in children, and its offsets must be written before the first one; and a new pid namespace must be
+owned by the user namespace, so it is made after that one was joined, or made by the child.
 """
 
 from __future__ import annotations
@@ -10,6 +15,7 @@ from __future__ import annotations
 from errno import EINVAL, ENOENT, ENOSPC, EPERM
 from posix import O_RDONLY
 
+from orlop.errors import InvalidArgument
 from orlop.linux.flags import (
     CLONE_NEWCGROUP,
     CLONE_NEWIPC,
@@ -55,7 +61,7 @@ _JOIN_HINTS = {
 class Namespaces:
     """The container's namespaces, sorted into new ones (clone flags) and ones to join (slots)."""
 
-    __slots__ = ("_linux", "_plan", "joined", "needs_stage", "new_flags", "paths")
+    __slots__ = ("_linux", "_plan", "_unshares_user", "joined", "needs_stage", "new_flags", "paths")
 
     def __init__(self, plan: Plan, linux: dict[str, Any]) -> None:
         self._plan = plan
@@ -69,8 +75,24 @@ class Namespaces:
                 self._join(kind, f"linux.namespaces[{index}].path", namespace["path"])
             else:
                 self.new_flags |= FLAG_OF_TYPE[kind]
+        self._unshares_user = self.is_new("user") and any(kind != "pid" for kind in self.joined)
+        if self._unshares_user:
+            self._refuse_mount_namespace()
         others = self.new_flags & ~(CLONE_NEWUSER | CLONE_NEWCGROUP)
-        self.needs_stage = bool(self.new_flags & CLONE_NEWTIME or ("user" in self.paths and others))
+        self.needs_stage = bool(
+            self.new_flags & CLONE_NEWTIME
+            or ("user" in self.paths and others)
+            or (self._unshares_user and self.is_new("pid"))
+        )
+
+    def _refuse_mount_namespace(self) -> None:
+        """A mount needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace: never the new one."""
+        if "mount" in self.paths:
+            raise InvalidArgument(
+                f"config.json: {self.paths['mount'][0]}: nothing can be mounted in a joined mount namespace from a new"
+                " user namespace",
+                hint="join the user namespace that owns it, too",
+            )
 
     def _join(self, kind: str, field: str, path: str) -> None:
         slot = self._plan.slot()
@@ -97,8 +119,12 @@ class Namespaces:
             outer.add("setns", fd=self.joined["pid"], n0=CLONE_NEWPID, s0=path)
         outer.about("linux.namespaces", _NEW_HINTS)
         # Only what must be in the clone itself: the child makes its other namespaces while we make its cgroups.
-        now = CLONE_NEWUSER if self.needs_stage else CLONE_NEWUSER | CLONE_NEWPID
+        now = 0 if self._unshares_user else CLONE_NEWUSER
+        if not self.needs_stage:
+            now |= CLONE_NEWPID
         outer.add("clone", fd=cgroup_slot, n0=self.new_flags & now)
+        if self._unshares_user:
+            outer.add("wait_signal", n0=TAG_MAPS)
         if self.is_new("user"):
             self._write_id_maps()
         until_cgroup, after = self._plan.until_cgroup, self._plan.after_clone
@@ -117,16 +143,19 @@ class Namespaces:
         outer.add("release", n0=TAG_MAPS)
 
     def settle(self) -> None:
-        """The inner half: join, wait for the id maps, make what is left, but for the cgroup namespace."""
+        """The inner half: join, wait for the id maps, make what is left, but for a new cgroup namespace."""
         inner = self._plan.inner
-        # The user namespace first: it gives the capabilities that joining the others needs.
-        for kind in ("user", "pid", "mount", "network", "ipc", "uts", "time"):
+        # The user namespace last: it takes the capabilities over those that the host owns.
+        for kind in ("pid", "mount", "network", "ipc", "uts", "cgroup", "time", "user"):
             if kind not in self.joined or (kind == "pid" and not self.needs_stage):
                 continue
             field, path = self.paths[kind]
             inner.about(field, _JOIN_HINTS)
             inner.add("setns", fd=self.joined[kind], n0=FLAG_OF_TYPE[kind], s0=path)
         inner.about("linux.namespaces", _NEW_HINTS)
+        if self._unshares_user:
+            inner.add("unshare", n0=CLONE_NEWUSER)
+            inner.add("signal", n0=TAG_MAPS)
         if self.is_new("user"):
             inner.add("await", n0=TAG_MAPS)
         if self.needs_stage:
@@ -137,15 +166,10 @@ class Namespaces:
             inner.add("unshare", n0=rest)
 
     def enter_cgroup_namespace(self) -> None:
-        """Requires: the cgroup was joined, so that it is the root of a new namespace."""
-        inner = self._plan.inner
-        if "cgroup" in self.joined:
-            field, path = self.paths["cgroup"]
-            inner.about(field, _JOIN_HINTS)
-            inner.add("setns", fd=self.joined["cgroup"], n0=CLONE_NEWCGROUP, s0=path)
-        elif self.is_new("cgroup"):
-            inner.about("linux.namespaces", _NEW_HINTS)
-            inner.add("unshare", n0=CLONE_NEWCGROUP)
+        """The new one, if there is to be one. Requires: the cgroup was joined, so that it is the namespace's root."""
+        if self.is_new("cgroup"):
+            self._plan.inner.about("linux.namespaces", _NEW_HINTS)
+            self._plan.inner.add("unshare", n0=CLONE_NEWCGROUP)
 
     def _stage(self) -> None:
         inner = self._plan.inner

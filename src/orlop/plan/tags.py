@@ -5,7 +5,7 @@ They are the tags of `release` and `await`, `signal` and `wait_signal`.
 
 from __future__ import annotations
 
-TAG_MAPS = 1  # the id maps are written
+TAG_MAPS = 1  # the id maps may be written; they are
 TAG_STAGE = 2  # the stage has made init
 TAG_CGROUP = 3  # the cgroup is there, with its limits
 TAG_HOOKS = 4  # the container's mounts are there, the runtime's hooks may run

@@ -87,6 +87,8 @@ def _namespaces(spec: dict[str, Any], dice: random.Random) -> dict[str, str]:
     for kind in ("pid", "network", "ipc", "uts", "cgroup", "time", "user", "mount"):
         if _one_in(dice, 2) if kind in ("time", "user") else not _one_in(dice, 8):
             kinds[kind] = f"/proc/7/ns/{kind}" if _one_in(dice, 5) else ""
+    if kinds.get("user") == "" and kinds.get("mount"):
+        kinds["user"] = "/proc/7/ns/user"  # a new one has no rights in a joined mount namespace: refused
     order = list(kinds)
     dice.shuffle(order)
     linux = spec["linux"]
