@@ -5,8 +5,9 @@ The rules are what the order of the operations guarantees (docs/architecture.md)
 
 from __future__ import annotations
 
+from orlop.linux.flags import OPEN_TREE_CLONE
 from orlop.plan.operation_table import BY_NAME
-from orlop.plan.operations import SECTION_NAMES
+from orlop.plan.operations import SECTION_NAMES, TARGET_LIKE_SOURCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +20,7 @@ _SHOWN_MAX = 64
 _PRIVILEGED = frozenset(("new_mount", "move_mount", "mount_setattr", "pivot_root", "mask", "readonly", "mknod",
                          "sysctl", "sethostname", "setdomainname", "unshare", "setns", "open_tree"))  # fmt: skip
 _FILLS_SLOT = frozenset(("claim", "open", "open_tree", "new_mount", "target", "listen", "connect", "pidfd_open"))
-_USES_FD = frozenset(("write_slot", "move_mount", "mount_setattr", "setns", "verify_device", "verify_filesystem",
-                      "await_start", "device_filter", "copy_tree", "sysctl"))  # fmt: skip
+_NEEDS_INIT = frozenset(("write_init_proc", "release", "wait_signal", "wait_exec", "pidfd_send", "supervise"))
 
 
 def describe_plan(plan: Plan) -> str:
@@ -64,9 +64,9 @@ def broken_rules(plan: Plan) -> list[str]:
     broken.extend(_after("capabilities", _PRIVILEGED, inner, "after the capabilities are dropped"))
     broken.extend(_after("pivot_root", frozenset(("target", "mask", "readonly", "mknod", "open", "open_tree")), inner,
                          "after the change of root"))  # fmt: skip
-    broken.extend(_before("write_slot", "clone", plan))
+    broken.extend(_outer_rules(plan))
     broken.extend(_late_claims(plan))
-    broken.extend(_unfilled_slots(plan))
+    broken.extend(_empty_slots(plan))
     return broken
 
 
@@ -78,11 +78,22 @@ def _after(marker: str, forbidden: frozenset[str], section: Section, when: str) 
     return [f"{name} {when}" for name in names[position + 1 :] if name in forbidden]
 
 
-def _before(operation: str, marker: str, plan: Plan) -> list[str]:
-    names = [step.operation for step in plan.outer.steps]
-    if marker not in names:
-        return []
-    return [f"{operation} before {marker}" for name in names[: names.index(marker)] if name == operation]
+def _outer_rules(plan: Plan) -> list[str]:
+    """What the caller's process must not do: be in the container itself, or hand on what the child cannot use."""
+    broken: list[str] = []
+    is_cloned = False
+    for index, step in enumerate(plan.sections()[0].steps):
+        if step.operation == "write_slot" and step.blob == b"0":
+            broken.append(f"outer[{index}] moves the caller's process into a cgroup")
+        if step.operation == "open_tree" and not step.n0 & OPEN_TREE_CLONE:
+            broken.append(f"outer[{index}] opens a mount that is not detached, which the child cannot attach")
+        if step.operation in _NEEDS_INIT and not is_cloned:
+            broken.append(f"{step.operation} before clone")
+        if step.operation == "clone":
+            if is_cloned:
+                broken.append("a second clone")
+            is_cloned = True
+    return broken
 
 
 def _late_claims(plan: Plan) -> list[str]:
@@ -96,23 +107,41 @@ def _late_claims(plan: Plan) -> list[str]:
     return []
 
 
-def _unfilled_slots(plan: Plan) -> list[str]:
-    """Inner steps may use what the outer ones filled before the clone."""
+def _empty_slots(plan: Plan) -> list[str]:
+    """Uses of a slot that is empty at that moment.
+
+    The child has what the outer process had at the clone, and each closes its own. `supervise` closes all of the outer
+    ones, and a plan may fail anywhere, so the cleanup section has what it fills itself.
+    """
     broken: list[str] = []
     filled: set[int] = set()
+    at_clone: set[int] = set()
     for name, section in zip(SECTION_NAMES, plan.sections(), strict=True):
+        filled = set(at_clone) if name == "inner" else set()
         for index, step in enumerate(section.steps):
-            used = [step.at] if step.at >= 0 else []
-            if step.operation in _USES_FD and step.fd >= 0:
-                used.append(step.fd)
             broken.extend(
                 f"{name}[{index}] {step.operation} uses slot {slot}, which nothing filled"
-                for slot in used
+                for slot in _used_slots(step)
                 if slot not in filled
             )
-            if step.operation in _FILLS_SLOT and step.fd >= 0:
+            if step.operation == "clone":
+                at_clone = set(filled)
+            elif step.operation == "supervise":
+                filled.clear()
+            elif step.operation == "close":
+                filled.discard(step.fd)
+            elif step.operation in _FILLS_SLOT:
                 filled.add(step.fd)
     return broken
+
+
+def _used_slots(step: Step) -> list[int]:
+    used = [step.at]
+    if step.operation != "close" and step.operation not in _FILLS_SLOT:
+        used.append(step.fd)
+    if step.operation == "target" and step.n1 & 0xFF == TARGET_LIKE_SOURCE:
+        used.append(step.n1 >> 8)
+    return [slot for slot in used if slot >= 0]
 
 
 def _blob_text(blob: bytes) -> str:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orlop.linux.flags import OPEN_TREE_CLONE
 from orlop.plan.builder import Plan
+from orlop.plan.operations import TARGET_DIRECTORY, TARGET_LIKE_SOURCE
 from orlop.plan.simulator import broken_rules, describe_plan, describe_step
 
 if TYPE_CHECKING:
@@ -110,11 +112,96 @@ def test_a_plan_without_execve_is_found() -> None:
     assert broken_rules(plan) == []
 
 
-def test_a_write_to_a_slot_before_the_clone_is_found(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+def test_a_move_of_the_callers_own_process_is_found(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
     plan = compiled(config)
-    plan.outer.steps.insert(1, plan.until_cgroup.steps[-1])
-    plan.outer.steps[1].operation = "write_slot"
-    assert broken_rules(plan) == ["write_slot before clone"]
+    plan.outer.add("write_slot", fd=plan.until_cgroup.steps[-1].fd, blob=b"c 1:3 rwm")
+    plan.after_clone.steps[:0] = plan.outer.steps[-1:]
+    assert not any("moves" in broken for broken in broken_rules(plan))
+    plan.after_clone.steps[0].blob = b"0"
+    assert any(broken.endswith("moves the caller's process into a cgroup") for broken in broken_rules(plan))
+
+
+@pytest.mark.parametrize("operation", ["write_init_proc", "release", "wait_signal", "wait_exec", "supervise"])
+def test_what_needs_init_is_found_before_the_clone(operation: str) -> None:
+    plan = Plan("x")
+    plan.outer.add(operation)
+    plan.outer.add("clone")
+    plan.inner.add("execve")
+    assert broken_rules(plan) == [f"{operation} before clone"]
+
+
+def test_a_second_clone_is_found() -> None:
+    plan = Plan("x")
+    plan.outer.add("clone")
+    plan.after_clone.add("clone")
+    plan.inner.add("execve")
+    assert broken_rules(plan) == ["a second clone"]
+
+
+def test_a_mount_of_the_host_that_is_handed_on_attached_is_found() -> None:
+    plan = Plan("x")
+    plan.outer.add("open_tree", fd=1, s0="/a")
+    plan.inner.add("open_tree", fd=1, s0="/a")
+    plan.inner.add("execve")
+    assert broken_rules(plan) == ["outer[0] opens a mount that is not detached, which the child cannot attach"]
+
+
+@pytest.mark.parametrize(
+    "operation", ["mask", "console", "copy_tree", "write_self_proc", "kill", "wait_exit", "sysctl"]
+)
+def test_every_operation_on_a_slot_that_was_closed_is_found(operation: str) -> None:
+    plan = Plan("x")
+    for name in ("open", operation, "close", operation):
+        plan.inner.add(name, fd=3)
+    plan.inner.add("execve")
+    assert broken_rules(plan) == [f"inner[3] {operation} uses slot 3, which nothing filled"]
+
+
+def test_a_cgroup_of_the_clone_that_nothing_opened_is_found() -> None:
+    plan = Plan("x")
+    plan.outer.add("clone", fd=5)
+    plan.inner.add("execve")
+    assert broken_rules(plan) == ["outer[0] clone uses slot 5, which nothing filled"]
+
+
+def test_the_source_that_a_target_is_made_after_must_be_open() -> None:
+    plan = Plan("x")
+    plan.inner.add("open", fd=1, s0="/")
+    plan.inner.add("target", fd=2, at=1, s0="a", n1=TARGET_LIKE_SOURCE | 9 << 8)
+    plan.inner.add("target", fd=2, at=1, s0="a", n1=TARGET_DIRECTORY)
+    plan.inner.add("execve")
+    assert broken_rules(plan) == ["inner[1] target uses slot 9, which nothing filled"]
+
+
+def test_the_child_has_what_was_open_at_the_clone_and_nothing_later() -> None:
+    plan = Plan("x")
+    plan.outer.add("open", fd=1, s0="/a")
+    plan.outer.add("open", fd=2, s0="/b")
+    plan.outer.add("close", fd=2)
+    plan.outer.add("clone")
+    plan.after_clone.add("close", fd=1)
+    plan.after_clone.add("open", fd=3, s0="/c")
+    for slot in (1, 2, 3):
+        plan.inner.add("write_slot", fd=slot)
+    plan.inner.add("execve")
+    assert broken_rules(plan) == [
+        "inner[1] write_slot uses slot 2, which nothing filled",
+        "inner[2] write_slot uses slot 3, which nothing filled",
+    ]
+
+
+def test_after_supervise_and_in_the_cleanup_nothing_of_the_outer_section_is_open() -> None:
+    plan = Plan("x")
+    plan.outer.add("open", fd=1, s0="/a")
+    plan.outer.add("clone")
+    for name in ("write_slot", "supervise", "write_slot"):
+        plan.after_clone.add(name, fd=1 if name == "write_slot" else -1)
+    plan.cleanup.add("unlink", at=1, s0="b")
+    plan.inner.add("execve")
+    assert broken_rules(plan) == [
+        "outer[4] write_slot uses slot 1, which nothing filled",
+        "cleanup[0] unlink uses slot 1, which nothing filled",
+    ]
 
 
 @pytest.mark.parametrize("section", ["outer", "inner", "cleanup"])
@@ -133,8 +220,8 @@ def test_a_write_to_a_slot_before_the_clone_is_found(config: dict[str, Any], com
 def test_a_slot_may_be_used_in_every_section_once_it_is_filled(section: str, operation: str, fills: str) -> None:
     for first, second in ((operation, fills), (fills, operation)):
         plan = Plan("x")
-        getattr(plan, section).add(first, fd=7)
-        getattr(plan, section).add(second, fd=7)
+        for name in (first, second):
+            getattr(plan, section).add(name, fd=7, n0=OPEN_TREE_CLONE)
         plan.inner.add("execve")
         found = [f"{section}[0] {operation} uses slot 7, which nothing filled"] if first == operation else []
         assert broken_rules(plan) == found
