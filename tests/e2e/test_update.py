@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .cgroup_files import read_cgroup
+from .marks import orun_only
 
 if TYPE_CHECKING:
     from .container import Container
@@ -101,6 +102,16 @@ def test_update_of_a_created_container_works(container: Container) -> None:
     container.create().check()
     _update(container, "--pids-limit", "21")
     assert read_cgroup(container.pid, "pids", "pids.max") == "21"
+
+
+@orun_only("runc has cpu.idle since 1.1.9")
+def test_shares_of_a_container_that_stops_being_idle(container: Container) -> None:
+    container.config["linux"]["resources"]["cpu"] = {"idle": 1}
+    container.run_detached()
+    assert read_cgroup(container.pid, "cpu", "cpu.idle") == "1"
+    _update(container, "--cpu-idle", "0", "--cpu-share", "700")
+    assert read_cgroup(container.pid, "cpu", "cpu.idle") == "0"
+    assert read_cgroup(container.pid, "cpu", "cpu.shares") == "700"
 
 
 def test_the_device_filter_stays(running: Container) -> None:

@@ -260,6 +260,10 @@ def _memory_v2(memory: dict[str, Any], make: _Writer) -> None:
 
 
 def _cpu_v1(cpu: dict[str, Any], make: _Writer) -> None:
+    # An idle cgroup takes no shares (EINVAL): they are written while it is not idle.
+    idle = cpu.get("idle")
+    if idle == 0:
+        make("cpu.idle", "cpu", "cpu.idle", idle)
     for key, file in (
         ("shares", "cpu.shares"),
         ("period", "cpu.cfs_period_us"),
@@ -270,8 +274,8 @@ def _cpu_v1(cpu: dict[str, Any], make: _Writer) -> None:
     ):
         if cpu.get(key):
             make(f"cpu.{key}", "cpu", file, cpu[key])
-    if cpu.get("idle") is not None:
-        make("cpu.idle", "cpu", "cpu.idle", cpu["idle"])
+    if idle:
+        make("cpu.idle", "cpu", "cpu.idle", idle)
 
 
 def _cpu_v2(cpu: dict[str, Any], make: _Writer) -> None:

@@ -243,6 +243,13 @@ def test_a_period_is_written_before_what_must_fit_into_it() -> None:
     assert files.index("cpu.rt_period_us") < files.index("cpu.rt_runtime_us")
 
 
+@pytest.mark.parametrize("is_v2", [False, True])
+def test_the_weight_is_written_while_the_cgroup_is_not_idle(*, is_v2: bool) -> None:
+    weight = "cpu.weight" if is_v2 else "cpu.shares"
+    for idle, wanted in ((0, ["cpu.idle", weight]), (1, [weight, "cpu.idle"])):
+        assert [file for file, _ in _files({"cpu": {"idle": idle, "shares": 1024}}, is_v2=is_v2)] == wanted
+
+
 @pytest.mark.parametrize(("memory", "swap"), [({"limit": 100, "swap": 100}, "0"), ({"limit": 100, "swap": 101}, "1")])
 def test_on_v2_swap_is_what_is_left_without_memory(memory: dict[str, int], swap: str) -> None:
     assert ("memory.swap.max", swap) in _files({"memory": memory}, is_v2=True)
