@@ -30,7 +30,12 @@ class MountNamespace:
     @property
     def prefix(self) -> list[str]:
         """The words that run a command in the namespace."""
-        return ["nsenter", f"--mount=/proc/{self._holder.pid}/ns/mnt", "--"]
+        return ["nsenter", f"--mount={self.path}", "--"]
+
+    @property
+    def path(self) -> str:
+        """Where the namespace can be joined."""
+        return f"/proc/{self._holder.pid}/ns/mnt"
 
     def shell(self, script: str) -> str:
         """What a script prints that runs in the namespace."""

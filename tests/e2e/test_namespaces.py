@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .cgroup_files import cgroup_of, read_cgroup
 from .config import add_namespace, remove_namespace, set_capabilities
 from .marks import orun_only
+from .mount_namespace import MountNamespace
 from .proc_status import namespace_of, status_fields
 
 if TYPE_CHECKING:
@@ -279,6 +281,20 @@ def test_a_pod_whose_user_namespace_owns_the_namespaces_to_join(
     for file in ("user", "net", "ipc", "uts", "pid"):
         assert namespace_of(second.pid, file) == namespace_of(mapped.pid, file)
     second.delete("--force").check()
+
+
+def test_a_joined_mount_namespace_need_not_have_the_hosts_cgroups(container: Container) -> None:
+    namespace = MountNamespace("umount -R /sys/fs/cgroup")
+    try:
+        add_namespace(container.config, "mount", namespace.path)
+        container.config["mounts"] = [one for one in container.config["mounts"] if one["type"] != "cgroup"]
+        container.config["linux"]["resources"]["pids"] = {"limit": 21}
+        container.run_detached()
+        assert container.id in cgroup_of(container.pid, "memory").name
+        assert read_cgroup(container.pid, "pids", "pids.max") == "21"
+        container.delete("--force").check()
+    finally:
+        namespace.close()
 
 
 @orun_only("runc fails later, with the kernel's EPERM")

@@ -96,15 +96,18 @@ class LimitWrite:
         self.value = value
 
 
-def create_cgroup(plan: Plan, placement: CgroupPlacement, resources: dict[str, Any]) -> int:
+def create_cgroup(
+    plan: Plan, placement: CgroupPlacement, resources: dict[str, Any], *, loses_paths: bool = False
+) -> int:
     """Make the cgroup, set its limits and device rules, and open the ways into it.
 
     The unified directory comes before the clone, which goes right into it; returns its slot for `clone`, or -1. The v1
-    directories come after the clone: making ten of them takes as long as the namespaces that the child makes meanwhile.
+    directories come after the clone: making ten of them takes as long as the namespaces that the child makes meanwhile;
+    unless the child `loses_paths`, going into another mount namespace, and must be given all it needs open.
     `join_cgroup` is the child's side.
     """
     is_v2 = placement.mode == "v2"
-    v1 = plan.until_cgroup
+    v1 = plan.outer if loses_paths else plan.until_cgroup
     for directory in placement.directories:
         section = v1 if directory.hierarchy else plan.outer
         section.about("linux.cgroupsPath")
@@ -123,11 +126,14 @@ def create_cgroup(plan: Plan, placement: CgroupPlacement, resources: dict[str, A
     return _open_unified(plan, placement.paths())
 
 
-def join_cgroup(plan: Plan, placement: CgroupPlacement) -> None:
+def join_cgroup(plan: Plan, placement: CgroupPlacement, *, loses_paths: bool = False) -> None:
     """The child's side: move itself into each v1 hierarchy, once the outer process has made them all."""
     inner = plan.inner
     inner.about("linux.cgroupsPath")
     inner.add("await", n0=TAG_CGROUP)
+    if loses_paths:
+        _join_v1(plan, placement.paths())
+        return
     slot = plan.slot()
     for hierarchy, path in placement.paths().items():
         if hierarchy:
@@ -144,14 +150,18 @@ def join_existing_cgroup(plan: Plan, paths: dict[str, str]) -> int:
     paths = dict(sorted(paths.items(), key=lambda item: item[0] == "freezer"))
     plan.outer.about("linux.cgroupsPath", hints)
     inner.about("linux.cgroupsPath", hints)
+    _join_v1(plan, paths)
+    return _open_unified(plan, paths)
+
+
+def _join_v1(plan: Plan, paths: dict[str, str]) -> None:
+    """By files opened outside, before the clone: the child may be in a mount namespace without these paths."""
     for hierarchy, path in paths.items():
         if hierarchy:
-            # Opened outside: the child may already be in a mount namespace without these paths.
             slot = plan.slot()
             plan.outer.add("open", fd=slot, s0=f"{path}/tasks", n0=O_WRONLY)
-            inner.add("write_slot", fd=slot, blob=b"0")
-            inner.add("close", fd=slot)
-    return _open_unified(plan, paths)
+            plan.inner.add("write_slot", fd=slot, blob=b"0")
+            plan.inner.add("close", fd=slot)
 
 
 def _open_unified(plan: Plan, paths: dict[str, str]) -> int:

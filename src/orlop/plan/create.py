@@ -120,7 +120,9 @@ class _CreateCompiler:
             self.console_slot = self.plan.slot()
             outer.about(f"--console-socket {request.console_socket}", _SOCKET_HINTS)
             outer.add("connect", fd=self.console_slot, s0=request.console_socket)
-        unified = create_cgroup(self.plan, self.facts.cgroups, self.linux.get("resources") or {})
+        loses_paths = "mount" in self.namespaces.paths
+        resources = self.linux.get("resources") or {}
+        unified = create_cgroup(self.plan, self.facts.cgroups, resources, loses_paths=loses_paths)
         if self.namespaces.has("mount"):
             sources = self.plan.inner if "mount" in self.namespaces.paths else outer
             if sources is outer:
@@ -145,7 +147,8 @@ class _CreateCompiler:
 
     def enter_cgroup(self) -> None:
         """Inner: wait for the cgroup and move into it. As late as it can be: before the first mount that shows it."""
-        join_cgroup(self.plan, self.facts.cgroups)
+        # A joined mount namespace was entered by now, and need not have the host's cgroup mounts.
+        join_cgroup(self.plan, self.facts.cgroups, loses_paths="mount" in self.namespaces.paths)
         self.namespaces.enter_cgroup_namespace()
 
     def outer_after_clone(self) -> None:

@@ -174,6 +174,17 @@ def test_the_child_moves_itself_and_no_pid_is_written_for_it(placement: Callable
     assert not any("unified" in path for path in opened)
 
 
+def test_a_child_that_loses_the_hosts_paths_is_given_open_files(placement: Callable[[str], CgroupPlacement]) -> None:
+    plan = Plan("x")
+    create_cgroup(plan, placement("hybrid"), {}, loses_paths=True)
+    join_cgroup(plan, placement("hybrid"), loses_paths=True)
+    assert plan.until_cgroup.steps == []
+    outside = [(step.operation, step.s0) for step in plan.outer.steps]
+    made = outside.index(("mkdir", "/sys/fs/cgroup/memory/web"))
+    assert made < outside.index(("open", "/sys/fs/cgroup/memory/web/tasks"))
+    assert {step.operation for step in plan.inner.steps} == {"await", "write_slot", "close"}
+
+
 def test_exec_joins_the_freezer_last() -> None:
     plan = Plan("x")
     slot = join_existing_cgroup(plan, {"freezer": "/f", "pids": "/p", "": "/u"})
