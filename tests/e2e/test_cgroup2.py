@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .config import add_namespace, set_capabilities
+from .marks import orun_only
 from .mount_namespace import CGROUP2_ONLY
 from .proc_status import parse_mountinfo
 from .waiting import wait_until
@@ -159,3 +160,14 @@ def test_a_unified_file_that_does_not_exist_is_refused(container: Container) -> 
 def test_events_and_ps_work(container: Container) -> None:
     container.run_detached()
     assert container.processes() == [container.pid]
+
+
+@pytest.mark.usefixtures("host")
+@pytest.mark.parametrize(("key", "value"), [("swappiness", 10), ("disableOOMKiller", True)])
+@orun_only("runc ignores them on cgroup v2")
+def test_a_memory_setting_of_cgroup_v1_is_refused(container: Container, key: str, value: object) -> None:
+    container.config["linux"]["resources"]["memory"] = {key: value}
+    outcome = container.run("true")
+    assert outcome.code == 1
+    assert f"config.json: linux.resources.memory.{key}: cgroup v2 has no such setting; drop it" in outcome.err
+    assert not container.exists()

@@ -124,3 +124,11 @@ def test_the_rules_are_in_the_cgroup(container: Container) -> None:
 def test_a_default_device_stays_usable_by_exec(container: Container, name: str) -> None:
     container.run_detached()
     container.exec_sh(f": < /dev/{name} && : > /dev/{name}").check()
+
+
+def test_device_rules_are_refused_on_a_host_without_their_controller(container: Container) -> None:
+    container.runtime.enter_mount_namespace("umount /sys/fs/cgroup/devices")
+    outcome = container.run("true")
+    assert outcome.code == 1
+    assert "devices" in outcome.err
+    assert not container.exists()

@@ -261,6 +261,29 @@ def test_the_cgroup_mount_in_a_cgroup_namespace(container: Container) -> None:
     assert container.run("cat", "/sys/fs/cgroup/pids/pids.max").check().out == "78\n"
 
 
+def _cgroup_options(container: Container, *options: str) -> None:
+    (cgroup,) = (one for one in container.config["mounts"] if one["type"] == "cgroup")
+    cgroup["options"] = list(options)
+
+
+@orun_only("runc 1.1 makes only the tmpfs read-only")
+def test_a_recursive_option_of_the_cgroup_mount(container: Container) -> None:
+    _cgroup_options(container, "rro", "rprivate")
+    mounts = _mounts(container)
+    for target in ("/sys/fs/cgroup", "/sys/fs/cgroup/memory"):
+        assert "ro" in mounts[target].options
+        assert not mounts[target].optional_fields
+
+
+@orun_only("runc ignores it")
+def test_an_option_without_effect_on_the_cgroup_mount_is_named(container: Container) -> None:
+    _cgroup_options(container, "ro", "no-such-option")
+    outcome = container.run("true")
+    assert outcome.code == 1
+    assert '"no-such-option" has no effect on a cgroup mount' in outcome.err
+    assert not container.exists()
+
+
 @orun_only("runc 1.1 keeps the option of a file system without a type check")
 def test_an_unknown_option_of_a_file_system_is_named(container: Container) -> None:
     container.config["mounts"].append(mount("/fresh", "tmpfs", "tmpfs", "no-such-option"))

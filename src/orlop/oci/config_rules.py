@@ -167,5 +167,8 @@ def _special_option(option: str, kind: str, path: str, context: Context, *, is_b
     if is_bind:
         # The kernel would drop it in silence: the options of a superblock that is mounted already stay as they are.
         context.refuse(path, f"{shown(option)} has no effect on a bind mount", "remove it")
+    if kind == "cgroup":
+        # The container is shown its own cgroups, of file systems that are mounted already.
+        context.refuse(path, f"{shown(option)} has no effect on a cgroup mount", "remove it, or use type cgroup2")
     if option == "tmpcopyup" and kind != "tmpfs":
         context.refuse(path, f'"{option}" has an effect on a tmpfs only', "remove it")

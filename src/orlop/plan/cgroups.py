@@ -250,6 +250,11 @@ def _memory_v1(memory: dict[str, Any], make: _Writer) -> None:
 
 
 def _memory_v2(memory: dict[str, Any], make: _Writer) -> None:
+    for key in ("swappiness", "disableOOMKiller"):
+        if memory.get(key) is not None and memory[key] is not False:
+            raise InvalidArgument(
+                f"config.json: linux.resources.memory.{key}: cgroup v2 has no such setting", hint="drop it"
+            )
     limit, swap = memory.get("limit"), memory.get("swap")
     if limit:
         make("memory.limit", "memory", "memory.max", "max" if limit < 0 else limit)
@@ -352,13 +357,17 @@ def device_rule_text(rule: dict[str, Any]) -> str:
 
 
 def _device_files(section: Section, slot: int, placement: CgroupPlacement, rules: Sequence[dict[str, Any]]) -> None:
-    directory = placement.by_controller().get("devices")
-    if directory is None:
-        return
     section.about("linux.resources.devices")
     effective = effective_device_rules(rules)
     if len(effective) == 1:
         return  # everything allowed, which is what a new cgroup inherits; writing it would fail in a nested container
+    directory = placement.by_controller().get("devices")
+    if directory is None:  # what fails open is no protection; runc fails too
+        raise InvalidArgument(
+            "config.json: linux.resources.devices: this host has no devices cgroup controller, so devices cannot be"
+            " denied",
+            hint='mount it, or allow all: [{"allow": true}]',
+        )
     opened = ""
     for rule in effective:
         file = "devices.allow" if rule["allow"] else "devices.deny"

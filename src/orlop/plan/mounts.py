@@ -267,6 +267,7 @@ class MountCompiler:
             slot = self._open_cgroup(field, self._cgroups.directories[0].path)
             inner.add("mount_setattr", fd=slot, blob=attributes_blob(options.attr_set, 0, isolation))
             self.attach(field, slot, path, flags=_link_rule(path))
+            self._options_after(field, slot, options)
             return
         tmpfs = self._plan.slot()
         inner.about(field)
@@ -290,6 +291,7 @@ class MountCompiler:
         # All of them at once; nothing of the container's runs yet.
         blob = attributes_blob(options.attr_set, 0, isolation)
         inner.add("mount_setattr", fd=tmpfs, n0=AT_RECURSIVE, blob=blob)
+        self._options_after(field, tmpfs, options)
 
     def _open_cgroup(self, field: str, directory: str) -> int:
         """The container's directory in one hierarchy as a detached mount. Requires: the child joined the cgroup."""

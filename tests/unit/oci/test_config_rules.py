@@ -244,9 +244,19 @@ def test_an_option_of_a_file_system_has_no_effect_on_a_bind_mount(option: str) -
     _load(mounts=[{"destination": "/x", "type": "ext4", "source": "/dev/y", "options": [option]}])
 
 
+@pytest.mark.parametrize("option", ["all", "memory", "mode=755", "nsdelegate"])
+def test_an_option_of_a_file_system_has_no_effect_on_a_cgroup_mount(option: str) -> None:
+    mount = {"destination": "/x", "type": "cgroup", "source": "cgroup", "options": ["ro", option]}
+    assert _refusal(mounts=[mount]) == (
+        f'mounts[0].options[1]: "{option}" has no effect on a cgroup mount; remove it, or use type cgroup2'
+    )
+    _load(mounts=[{**mount, "type": "cgroup2"}])
+
+
 @pytest.mark.parametrize("option", ["rprivate", "exec", "dev", "suid", "rw", "rro", "noatime", "nosymfollow", "sync"])
 def test_what_engines_write_on_bind_mounts_is_taken(option: str) -> None:
     _load(mounts=[{"destination": "/x", "type": "bind", "source": "/y", "options": ["rbind", option]}])
+    _load(mounts=[{"destination": "/x", "type": "cgroup", "source": "cgroup", "options": [option]}])
 
 
 def test_tmpcopyup_is_for_a_tmpfs() -> None:

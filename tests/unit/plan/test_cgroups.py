@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _RESOURCES: dict[str, Any] = {
-    "memory": {"limit": 100, "swap": 300, "reservation": 50, "swappiness": 0, "disableOOMKiller": True},
+    "memory": {"limit": 100, "swap": 300, "reservation": 50},
     "cpu": {"shares": 1024, "quota": 5, "period": 7, "burst": 3, "cpus": "0", "mems": "0", "idle": 1},
     "pids": {"limit": 9},
 }
@@ -38,7 +38,8 @@ def _files(resources: dict[str, Any], *, is_v2: bool) -> list[tuple[str, str]]:
 
 
 def test_limits_on_v1() -> None:
-    assert _files(_RESOURCES, is_v2=False) == [
+    v1 = {**_RESOURCES, "memory": {**_RESOURCES["memory"], "swappiness": 0, "disableOOMKiller": True}}
+    assert _files(v1, is_v2=False) == [
         ("memory.limit_in_bytes", "100"),
         ("memory.memsw.limit_in_bytes", "300"),
         ("memory.soft_limit_in_bytes", "50"),
@@ -91,6 +92,8 @@ def test_single_limits(resources: dict[str, Any], *, is_v2: bool, wanted: list[t
     [
         ({"unified": {"memory.high": "1"}}, False, r'linux\.resources\.unified\["memory\.high"\]'),
         ({"memory": {"swap": 5}}, True, r"linux\.resources\.memory\.swap: on cgroup v2"),
+        ({"memory": {"swappiness": 0}}, True, r"linux\.resources\.memory\.swappiness: cgroup v2 has no such setting"),
+        ({"memory": {"disableOOMKiller": True}}, True, r"linux\.resources\.memory\.disableOOMKiller: cgroup v2 has"),
         ({"cpu": {"realtimePeriod": 5}}, True, r"linux\.resources\.cpu\.realtimePeriod"),
     ],
 )
@@ -164,6 +167,17 @@ def test_a_limit_without_its_controller_is_refused(placement: Callable[[str], Cg
         create_cgroup(Plan("x"), layout, {"pids": {"limit": 1}})
 
 
+def test_device_rules_without_their_controller_are_refused_unless_all_is_allowed(
+    placement: Callable[[str], CgroupPlacement],
+) -> None:
+    layout = placement("v1")
+    layout.directories = [one for one in layout.directories if one.hierarchy != "devices"]
+    for rules in ([], [{"allow": False, "access": "rwm"}]):
+        with pytest.raises(InvalidArgument, match=r"linux\.resources\.devices: this host has no devices cgroup"):
+            create_cgroup(Plan("x"), layout, {"devices": rules})
+    create_cgroup(Plan("x"), layout, {"devices": [{"allow": True, "access": "rwm"}]})
+
+
 def test_the_child_moves_itself_and_no_pid_is_written_for_it(placement: Callable[[str], CgroupPlacement]) -> None:
     plan = Plan("x")
     join_cgroup(plan, placement("hybrid"))
@@ -210,8 +224,6 @@ def test_removal_kills_only_when_asked() -> None:
         ("memory", "limit", -1, "memory memory.limit_in_bytes -1", "memory memory.max max"),
         ("memory", "swap", -1, "memory memory.memsw.limit_in_bytes -1", "memory memory.swap.max max"),
         ("memory", "reservation", 7, "memory memory.soft_limit_in_bytes 7", "memory memory.low 7"),
-        ("memory", "swappiness", 0, "memory memory.swappiness 0", ""),
-        ("memory", "disableOOMKiller", True, "memory memory.oom_control 1", ""),
         ("memory", "disableOOMKiller", False, "", ""),
         ("memory", "kernel", 7, "", ""),
         ("memory", "kernelTCP", 7, "", ""),

@@ -404,6 +404,20 @@ def test_on_v1_every_hierarchy_is_bound_below_a_tmpfs(
     assert last.blob == attributes_blob(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, 0, MS_SLAVE)
 
 
+@pytest.mark.parametrize("mode", ["v1", "v2"])
+def test_recursive_options_and_propagation_go_onto_the_cgroup_mount_once_it_is_attached(
+    config: dict[str, Any], compiled: Callable[..., Plan], mode: str
+) -> None:
+    config["mounts"] = [{**_CGROUP, "options": ["rro", "rprivate"]}]
+    steps = _steps(compiled(config, mode=mode).inner, "mounts[0]")
+    assert [(step.operation, step.n0, step.blob) for step in steps[-2:]] == [
+        ("mount_setattr", AT_RECURSIVE, attributes_blob(MOUNT_ATTR_RDONLY)),
+        ("mount_setattr", AT_RECURSIVE, attributes_blob(0, 0, MS_PRIVATE)),
+    ]
+    (attached,) = {step.fd for step in steps if step.operation == "move_mount" and step.s0 == "/sys/fs/cgroup"}
+    assert {step.fd for step in steps[-2:]} == {attached}
+
+
 def test_cgroup_mounts_are_cut_off_even_below_a_shared_root(
     config: dict[str, Any], compiled: Callable[..., Plan]
 ) -> None:
