@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -281,6 +282,18 @@ def test_an_option_without_effect_on_the_cgroup_mount_is_named(container: Contai
     outcome = container.run("true")
     assert outcome.code == 1
     assert '"no-such-option" has no effect on a cgroup mount' in outcome.err
+    assert not container.exists()
+
+
+@orun_only("runc has no such limit")
+def test_too_many_mounts_are_refused_by_the_first_that_is_too_much(container: Container, source: Path) -> None:
+    mounts = container.config["mounts"]
+    mounts += [bind(f"/data/{number}", str(source), "bind") for number in range(260)]
+    outcome = container.run("true")
+    assert outcome.code == 1
+    message = re.search(r"config\.json: mounts\[(\d+)\] \((.*)\): the container needs more than 256", outcome.err)
+    assert message is not None, outcome.err
+    assert mounts[int(message[1])]["destination"] == message[2]
     assert not container.exists()
 
 

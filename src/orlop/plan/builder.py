@@ -118,13 +118,12 @@ class Plan:
         self.warnings: list[str] = []  # what the configuration asks for and cannot get, without which it still runs
         self._slots = 0
 
-    def slot(self) -> int:
-        """A slot number that nothing else in this plan uses."""
+    def slot(self, field: str = "mounts") -> int:
+        """A slot number that nothing else in this plan uses. `field` is what an error names: only mounts take many."""
         number = self._slots
         if number >= SLOT_MAX:
             raise InvalidArgument(
-                f"config.json: {self.outer.field or self.inner.field}: the container needs more than {SLOT_MAX} open"
-                " files to be set up",
+                f"config.json: {field}: the container needs more than {SLOT_MAX} open files to be set up",
                 hint="use fewer mounts",
             )
         self._slots = number + 1

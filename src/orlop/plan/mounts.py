@@ -182,7 +182,7 @@ class MountCompiler:
         source = mount.get("source") or ""
         host_path = source if source.startswith("/") else f"{self._bundle}/{source}"
         sources = self._sources
-        slot = self._plan.slot()
+        slot = self._plan.slot(field)
         sources.about(
             field,
             {
@@ -221,7 +221,7 @@ class MountCompiler:
         data = list(options.data)
         if kind not in _KERNEL_FILE_SYSTEMS:
             data.extend(options.superblock_flags)
-        slot = self._plan.slot()
+        slot = self._plan.slot(field)
         attributes = options.attr_set
         if kind == "tmpfs" and attributes & MOUNT_ATTR_RDONLY:
             attributes &= ~MOUNT_ATTR_RDONLY  # later mounts, devices and links may have to be made in it
@@ -269,7 +269,7 @@ class MountCompiler:
             self.attach(field, slot, path, flags=_link_rule(path))
             self._options_after(field, slot, options)
             return
-        tmpfs = self._plan.slot()
+        tmpfs = self._plan.slot(field)
         inner.about(field)
         attributes = options.attr_set & ~MOUNT_ATTR_RDONLY
         inner.add("new_mount", fd=tmpfs, s0="tmpfs", s1="tmpfs", blob=b"mode=755\0", n0=attributes)
@@ -295,7 +295,7 @@ class MountCompiler:
 
     def _open_cgroup(self, field: str, directory: str) -> int:
         """The container's directory in one hierarchy as a detached mount. Requires: the child joined the cgroup."""
-        slot = self._plan.slot()
+        slot = self._plan.slot(field)
         self._plan.inner.about(field)
         self._plan.inner.add("open_tree", fd=slot, s0=directory, n0=OPEN_TREE_CLONE)
         return slot

@@ -436,7 +436,17 @@ def test_a_copy_of_a_host_mount_is_never_more_open_than_the_root(name: str) -> N
     assert not source & MS_SHARED
 
 
-def test_too_many_binds_are_refused(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
-    config["mounts"] = [_bind(f"/d{index}", ["bind"]) for index in range(300)]
-    with pytest.raises(InvalidArgument, match=r"config\.json: mounts\[\d+\] .* more than 256 open files"):
+@pytest.mark.parametrize("kind", ["bind", "tmpfs"])
+def test_the_first_mount_too_many_is_refused_by_its_field(
+    config: dict[str, Any], compiled: Callable[..., Plan], kind: str
+) -> None:
+    mounts = [_bind(f"/d{index}", ["bind"]) for index in range(300)]
+    if kind == "tmpfs":
+        mounts = [{"destination": mount["destination"], "type": "tmpfs"} for mount in mounts]
+    config["mounts"] = mounts
+    with pytest.raises(InvalidArgument, match=r"mounts\[\d+\] \(/d\d+\): the container needs more than 256") as caught:
+        compiled(config)
+    number = int(caught.value.message.partition("mounts[")[2].partition("]")[0])
+    config["mounts"] = mounts[:number]  # the one before fits; what comes after the mounts does not, and names them all
+    with pytest.raises(InvalidArgument, match=r"config\.json: mounts: the container needs more than 256 open files"):
         compiled(config)
