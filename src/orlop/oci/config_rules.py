@@ -76,6 +76,12 @@ def check_resources(resources: dict[str, Any], path: str, context: Context) -> N
     for file in resources.get("unified") or ():
         if "/" in file or "." not in file:
             context.refuse(f"{prefix}unified", f"{shown(file)} is not a cgroup file", 'for example "memory.high"')
+    for index, limit in enumerate(resources.get("hugepageLimits") or ()):
+        size = limit["pageSize"]  # it becomes part of a file's name
+        if not (size[:-2].isascii() and size[:-2].isdigit() and size[-2:] in ("KB", "MB", "GB")):
+            context.refuse(
+                f"{prefix}hugepageLimits[{index}].pageSize", f"{shown(size)} is not a page size", 'for example "2MB"'
+            )
     for index, rule in enumerate(resources.get("devices") or ()):
         _device_rule(rule, f"{prefix}devices[{index}]", context)
 

@@ -155,7 +155,7 @@ RESOURCES = record(
         ),
         "pids": record({"limit": _I64}),
         "blockIO": not_yet,
-        "hugepageLimits": not_yet,
+        "hugepageLimits": array(record({"pageSize": _NAME, "limit": _U64}, ("pageSize", "limit"))),
         "network": not_yet,
         "rdma": not_yet,
     }

@@ -12,7 +12,7 @@ from posix import O_DIRECTORY, O_RDONLY, O_WRONLY
 
 from orlop.errors import InvalidArgument
 from orlop.linux.devices import default_device_rules
-from orlop.plan.operations import BEST_EFFORT, IGNORE_EEXIST
+from orlop.plan.operations import BEST_EFFORT, IGNORE_EEXIST, IGNORE_ENOENT
 from orlop.plan.tags import TAG_CGROUP
 
 TYPE_CHECKING = False
@@ -31,6 +31,13 @@ _LIMIT_HINTS = {
     EBUSY: "the limit is below what is already in use",
     EACCES: "the controller is not delegated to this cgroup",
     EPERM: "the controller is not delegated to this cgroup",
+}
+
+
+_HUGEPAGE_HINTS = {
+    **_LIMIT_HINTS,
+    ENOENT: "the kernel has no huge pages of this size (/sys/kernel/mm/hugepages lists them), or the controller is not"
+    " delegated to this cgroup",
 }
 
 
@@ -79,21 +86,26 @@ class CgroupPlacement:
                 paths[controller] = directory.path
         return paths
 
+    def is_unified(self, controller: str) -> bool:
+        """Whether a controller is in the unified hierarchy, which on a hybrid host is told by its directory."""
+        return any(not one.hierarchy and controller in one.controllers for one in self.directories)
+
     def paths(self) -> dict[str, str]:
         """The directory by hierarchy, as state.json keeps them."""
         return {directory.hierarchy: directory.path for directory in self.directories}
 
 
 class LimitWrite:
-    """One value for one cgroup file, and the field that it comes from."""
+    """One value for one cgroup file, and the field that it comes from. An `optional` file need not exist."""
 
-    __slots__ = ("controller", "field", "file", "value")
+    __slots__ = ("controller", "field", "file", "optional", "value")
 
-    def __init__(self, field: str, controller: str, file: str, value: str) -> None:
+    def __init__(self, field: str, controller: str, file: str, value: str, *, optional: bool = False) -> None:
         self.field = field
         self.controller = controller
         self.file = file
         self.value = value
+        self.optional = optional
 
 
 def create_cgroup(
@@ -185,18 +197,24 @@ def remove_cgroup(plan: Plan, paths: Sequence[str], *, kill_processes: bool) -> 
 
 def _limits(section: Section, placement: CgroupPlacement, resources: dict[str, Any]) -> None:
     paths = placement.by_controller()
-    for write in limit_writes(resources, is_v2=placement.mode == "v2"):
+    for write in placement_writes(resources, placement):
         directory = paths.get(write.controller)
         if directory is None:
             raise InvalidArgument(
                 f"config.json: {write.field}: this host has no {write.controller or 'unified'} cgroup controller",
                 hint="drop the limit, or enable the controller",
             )
-        section.about(write.field, _LIMIT_HINTS)
-        section.add("write", s0=f"{directory}/{write.file}", blob=write.value.encode())
+        section.about(write.field, _HUGEPAGE_HINTS if write.controller == "hugetlb" else _LIMIT_HINTS)
+        flags = IGNORE_ENOENT if write.optional else 0
+        section.add("write", s0=f"{directory}/{write.file}", blob=write.value.encode(), flags=flags)
 
 
-def limit_writes(resources: dict[str, Any], *, is_v2: bool) -> list[LimitWrite]:
+def placement_writes(resources: dict[str, Any], placement: CgroupPlacement) -> list[LimitWrite]:
+    """`limit_writes` for a cgroup of this host."""
+    return limit_writes(resources, is_v2=placement.mode == "v2", is_hugetlb_unified=placement.is_unified("hugetlb"))
+
+
+def limit_writes(resources: dict[str, Any], *, is_v2: bool, is_hugetlb_unified: bool = False) -> list[LimitWrite]:
     """What `linux.resources` (config-linux.md, "Control groups") becomes, in the order in which it must be written."""
     writes: list[LimitWrite] = []
     make = _Writer(writes)
@@ -214,6 +232,13 @@ def limit_writes(resources: dict[str, Any], *, is_v2: bool) -> list[LimitWrite]:
     limit = (resources.get("pids") or {}).get("limit")
     if limit is not None and limit != 0:
         make("pids.limit", "pids", "pids.max", "max" if limit < 0 else str(limit))
+    if resources.get("hugepageLimits"):
+        from orlop.plan.hugetlb import hugepage_writes
+
+        # On a hybrid host the one controller that is not in cgroup v1, mostly.
+        is_unified = is_v2 or is_hugetlb_unified
+        for field, file, value, optional in hugepage_writes(resources["hugepageLimits"], is_unified=is_unified):
+            make(field, "hugetlb", file, value, optional=optional)
     for file, value in (resources.get("unified") or {}).items():
         if not is_v2:
             raise InvalidArgument(
@@ -231,8 +256,8 @@ class _Writer:
     def __init__(self, writes: list[LimitWrite]) -> None:
         self._writes = writes
 
-    def __call__(self, field: str, controller: str, file: str, value: object) -> None:
-        self._writes.append(LimitWrite(f"linux.resources.{field}", controller, file, str(value)))
+    def __call__(self, field: str, controller: str, file: str, value: object, *, optional: bool = False) -> None:
+        self._writes.append(LimitWrite(f"linux.resources.{field}", controller, file, str(value), optional=optional))
 
 
 def _memory_v1(memory: dict[str, Any], make: _Writer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posix
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -23,7 +25,7 @@ def read_stats(cgroup_paths: dict[str, str]) -> dict[str, Any]:
         "memory": memory,
         "pids": pids,
         "blkio": {},
-        "hugetlb": {},
+        "hugetlb": _hugetlb(controllers.get("hugetlb"), cgroup_paths.get("")),
         "intel_rdt": {},
         "network_interfaces": None,
     }
@@ -124,6 +126,32 @@ def _memory_entry_v2(prefix: str) -> dict[str, int]:
         "max": _number(f"{prefix}.peak"),
         "failcnt": _table(f"{prefix}.events").get("max", 0),
     }
+
+
+def _hugetlb(v1: str | None, unified: str | None) -> dict[str, dict[str, int]]:
+    """By page size. What is reserved, which is what mmap is refused by; what is used where the kernel has no more."""
+    usage_file = "usage_in_bytes" if v1 else "current"
+    stats = {}
+    for size in _page_sizes(v1 or unified, usage_file):
+        prefix = f"{v1 or unified}/hugetlb.{size}"
+        if _text(f"{prefix}.rsvd.{usage_file}"):
+            prefix += ".rsvd"
+        entry = {"usage": _number(f"{prefix}.{usage_file}"), "max": _number(f"{prefix}.max_usage_in_bytes")}
+        entry = {name: value for name, value in entry.items() if value}
+        entry["failcnt"] = _number(f"{prefix}.failcnt")
+        if not v1:
+            entry["failcnt"] = _table(f"{unified}/hugetlb.{size}.events").get("max", 0)
+        stats[size] = entry
+    return stats
+
+
+def _page_sizes(directory: str | None, usage_file: str) -> list[str]:
+    try:
+        names = posix.listdir(directory) if directory else []
+    except OSError:
+        return []
+    words = (name.split(".", 2) for name in sorted(names) if name.startswith("hugetlb."))
+    return [rest[1] for rest in words if rest[2:] == [usage_file]]
 
 
 def _text(path: str) -> str:

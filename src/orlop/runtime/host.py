@@ -15,6 +15,7 @@ from orlop.plan.context import SeccompProgram
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from orlop.oci.container_id import ContainerId
@@ -66,9 +67,12 @@ def place_cgroup(config: dict[str, Any], container_id: ContainerId, proc: str) -
         directories.append(directory)
     if not directories:
         raise FailedPrecondition("no cgroup hierarchy is mounted", hint="mount cgroup2 on /sys/fs/cgroup")
-    delegate = _delegate(layout, directories[0].path, linux.get("resources") or {}) if layout.mode == "v2" else []
+    resources = linux.get("resources") or {}
+    delegate = _delegate(layout, directories[0].path, resources) if layout.mode == "v2" else []
     if layout.mode == "v2":
         directories[0].controllers = tuple(_read_text(f"{layout.hierarchies[0].mountpoint}/cgroup.controllers").split())
+    elif layout.mode == "hybrid" and resources.get("hugepageLimits"):
+        delegate = _delegate_hugetlb(layout, directories)
     return CgroupPlacement(layout.mode, directories, delegate)
 
 
@@ -120,10 +124,12 @@ def _is_own_namespace(kind: str, path: str, proc: str) -> bool:
 def recorded_cgroup(paths: dict[str, str]) -> CgroupPlacement:
     """The placement of a container that exists, from the paths in its state."""
     is_v2 = set(paths) == {""}
-    directories = [
-        CgroupDirectory(name, _read_text(f"{path}/cgroup.controllers").split() if is_v2 else name.split(","), path, ())
-        for name, path in paths.items()
-    ]
+    directories = []
+    for name, path in paths.items():
+        controllers = name.split(",") if name else _read_text(f"{path}/cgroup.controllers").split()
+        if not name and not is_v2:
+            controllers = [one for one in controllers if one == "hugetlb"]  # the one that we look for there
+        directories.append(CgroupDirectory(name, controllers, path, ()))
     mode = "v2" if is_v2 else "hybrid" if "" in paths else "v1"
     return CgroupPlacement(mode, directories)
 
@@ -203,14 +209,25 @@ def _delegate(layout: CgroupLayout, path: str, resources: dict[str, Any]) -> lis
     """v2: the controllers that the limits need, in the subtree_control of every ancestor that lacks them."""
     mountpoint = layout.hierarchies[0].mountpoint
     available = _read_text(f"{mountpoint}/cgroup.controllers").split()
+    return _subtree_writes(mountpoint, path, [one for one in available if _is_wanted(one, resources)])
+
+
+def _delegate_hugetlb(layout: CgroupLayout, directories: list[CgroupDirectory]) -> list[tuple[str, str]]:
+    """hybrid: the same for the controller of huge pages, if it is in the unified hierarchy."""
+    for hierarchy, directory in zip(layout.hierarchies, directories, strict=True):
+        if hierarchy.is_unified and "hugetlb" in _read_text(f"{hierarchy.mountpoint}/cgroup.controllers").split():
+            directory.controllers = ("hugetlb",)
+            return _subtree_writes(hierarchy.mountpoint, directory.path, ("hugetlb",))
+    return []
+
+
+def _subtree_writes(mountpoint: str, path: str, wanted: Iterable[str]) -> list[tuple[str, str]]:
     writes: list[tuple[str, str]] = []
     ancestor = mountpoint
     for part in path[len(mountpoint) :].strip("/").split("/"):
         enabled = _read_text(f"{ancestor}/cgroup.subtree_control").split()
         writes.extend(
-            (f"{ancestor}/cgroup.subtree_control", controller)
-            for controller in available
-            if controller not in enabled and _is_wanted(controller, resources)
+            (f"{ancestor}/cgroup.subtree_control", controller) for controller in wanted if controller not in enabled
         )
         ancestor = f"{ancestor}/{part}"
     return writes
@@ -218,7 +235,8 @@ def _delegate(layout: CgroupLayout, path: str, resources: dict[str, Any]) -> lis
 
 def _is_wanted(controller: str, resources: dict[str, Any]) -> bool:
     # memory and pids are always wanted: `events` and `ps` of every container are answered from them.
-    return controller in ("memory", "pids", "cpu", "cpuset", "io") or bool(resources.get(controller))
+    field = "hugepageLimits" if controller == "hugetlb" else controller
+    return controller in ("memory", "pids", "cpu", "cpuset", "io") or bool(resources.get(field))
 
 
 def _read_text(path: str) -> str:

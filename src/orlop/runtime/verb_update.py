@@ -6,7 +6,7 @@ from orlop.errors import FailedPrecondition, InvalidArgument, KernelError, NotFo
 from orlop.linux.errno_text import errno_name_and_text
 from orlop.oci.config import validate_resources
 from orlop.oci.json_codec import decode
-from orlop.plan.cgroups import LimitWrite, limit_writes
+from orlop.plan.cgroups import LimitWrite, placement_writes
 from orlop.runtime.call import Answer
 from orlop.runtime.command_line import NUMBER, TEXT, Flag, Verb
 from orlop.runtime.host import recorded_cgroup
@@ -71,7 +71,7 @@ def run(call: Call) -> Answer:
     resources = _resources(call)
     validate_resources(resources, source="update")
     placement = recorded_cgroup(container.cgroup_paths)
-    writes = limit_writes(resources, is_v2=placement.mode == "v2")
+    writes = placement_writes(resources, placement)
     _check_usage(resources.get("memory") or {}, placement, container.container_id)
     if placement.mode != "v2":
         writes = _widen_first(writes, placement)
@@ -176,6 +176,8 @@ def _apply(writes: list[LimitWrite], placement: CgroupPlacement, container_id: s
                 before = old.read().strip()
             _put(file, write.value)
         except OSError as error:
+            if write.optional and isinstance(error, FileNotFoundError):
+                continue
             for path, value in reversed(done):
                 _put(path, value)
             name, text = errno_name_and_text(error.errno or 0)

@@ -244,6 +244,18 @@ def test_an_option_of_a_file_system_has_no_effect_on_a_bind_mount(option: str) -
     _load(mounts=[{"destination": "/x", "type": "ext4", "source": "/dev/y", "options": [option]}])
 
 
+@pytest.mark.parametrize("size", ["", "MB", "2", "2M", "2mb", "2 MB", "-2MB", "2MB/../x", "2MiB", "²MB"])
+def test_a_page_size_is_a_number_with_a_unit(size: str) -> None:
+    limits = [{"pageSize": "1GB", "limit": 0}, {"pageSize": size, "limit": 0}]
+    refusal = _refusal(linux={"resources": {"hugepageLimits": limits}})
+    assert refusal.startswith("linux.resources.hugepageLimits[1].pageSize: ")
+
+
+def test_page_sizes_as_the_kernel_has_them_are_taken() -> None:
+    limits = [{"pageSize": size, "limit": 2**64 - 1} for size in ("64KB", "2MB", "16GB")]
+    _load(linux={"resources": {"hugepageLimits": limits}})
+
+
 @pytest.mark.parametrize("option", ["all", "memory", "mode=755", "nsdelegate"])
 def test_an_option_of_a_file_system_has_no_effect_on_a_cgroup_mount(option: str) -> None:
     mount = {"destination": "/x", "type": "cgroup", "source": "cgroup", "options": ["ro", option]}

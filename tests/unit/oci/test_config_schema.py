@@ -256,7 +256,6 @@ _UNSUPPORTED = [
     ("linux.personality", {"domain": "LINUX32"}),
     ("linux.mountLabel", "label"),
     ("linux.resources.blockIO", {"weight": 10}),
-    ("linux.resources.hugepageLimits", [{"pageSize": "2MB", "limit": 0}]),
     ("linux.resources.rdma", {"mlx5_1": {"hcaHandles": 3}}),
     ("linux.resources.network", {"classID": 1}),
 ]

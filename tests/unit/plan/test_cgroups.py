@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from errno import ENOENT
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,7 @@ from orlop.plan.cgroups import (
     limit_writes,
     remove_cgroup,
 )
-from orlop.plan.operations import BEST_EFFORT, IGNORE_EEXIST
+from orlop.plan.operations import BEST_EFFORT, IGNORE_EEXIST, IGNORE_ENOENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -176,6 +177,41 @@ def test_device_rules_without_their_controller_are_refused_unless_all_is_allowed
         with pytest.raises(InvalidArgument, match=r"linux\.resources\.devices: this host has no devices cgroup"):
             create_cgroup(Plan("x"), layout, {"devices": rules})
     create_cgroup(Plan("x"), layout, {"devices": [{"allow": True, "access": "rwm"}]})
+
+
+_HUGE = {"hugepageLimits": [{"pageSize": "2MB", "limit": 4194304}]}
+
+
+@pytest.mark.parametrize(
+    ("mode", "controllers", "file"),
+    [
+        ("v1", None, "/sys/fs/cgroup/hugetlb/web/hugetlb.2MB.limit_in_bytes"),
+        ("hybrid", ("hugetlb",), "/sys/fs/cgroup/unified/web/hugetlb.2MB.max"),
+        ("v2", ("memory", "hugetlb"), "/sys/fs/cgroup/web/hugetlb.2MB.max"),
+    ],
+)
+def test_huge_pages_are_limited_where_their_controller_is(
+    placement: Callable[[str], CgroupPlacement], mode: str, controllers: tuple[str, ...] | None, file: str
+) -> None:
+    layout = placement(mode)
+    if controllers is None:
+        path = "/sys/fs/cgroup/hugetlb/web"
+        layout.directories = [*layout.directories, CgroupDirectory("hugetlb", ("hugetlb",), path, [path])]
+    else:
+        (unified,) = (one for one in layout.directories if not one.hierarchy)
+        unified.controllers = controllers
+    plan = Plan("x")
+    create_cgroup(plan, layout, _HUGE)
+    steps = [step for step in plan.sections()[0].steps if step.field == "linux.resources.hugepageLimits[0]"]
+    reserved = ".rsvd.".join(file.rsplit(".", 1))
+    assert [(step.s0, step.flags) for step in steps] == [(file, 0), (reserved, IGNORE_ENOENT)]
+    assert "no huge pages of this size" in (steps[0].hints or {})[ENOENT]
+
+
+def test_huge_pages_without_a_controller_are_refused(placement: Callable[[str], CgroupPlacement]) -> None:
+    for mode in ("v1", "hybrid", "v2"):
+        with pytest.raises(InvalidArgument, match=r"hugepageLimits\[0\]: this host has no hugetlb cgroup controller"):
+            create_cgroup(Plan("x"), placement(mode), _HUGE)
 
 
 def test_the_child_moves_itself_and_no_pid_is_written_for_it(placement: Callable[[str], CgroupPlacement]) -> None:

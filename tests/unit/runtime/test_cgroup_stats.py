@@ -111,3 +111,31 @@ def test_on_a_hybrid_host_kills_are_those_of_the_memory_controller(tmp_path: Pat
     memory = _write(tmp_path / "m", memory__oom_control="oom_kill 2\n")
     unified = _write(tmp_path / "u", memory__events="oom_kill 5\n")
     assert oom_kills({"memory": memory, "": unified}) == 2
+
+
+def test_huge_pages_of_v1_by_size(tmp_path: Path) -> None:
+    hugetlb = _write(
+        tmp_path / "h",
+        hugetlb__2MB__usage_in_bytes="1\n",
+        hugetlb__2MB__rsvd__usage_in_bytes="4194304\n",
+        hugetlb__2MB__rsvd__max_usage_in_bytes="6291456\n",
+        hugetlb__2MB__rsvd__failcnt="3\n",
+        hugetlb__1GB__usage_in_bytes="0\n",
+        hugetlb__1GB__max_usage_in_bytes="0\n",
+        hugetlb__1GB__failcnt="0\n",
+    )
+    assert read_stats({"hugetlb": hugetlb, "": "/no/such"})["hugetlb"] == {
+        "1GB": {"failcnt": 0},
+        "2MB": {"usage": 4194304, "max": 6291456, "failcnt": 3},
+    }
+
+
+@pytest.mark.parametrize("others", [{}, {"memory": "/no/such"}])
+def test_huge_pages_of_the_unified_hierarchy(tmp_path: Path, others: dict[str, str]) -> None:
+    unified = _write(
+        tmp_path / "u",
+        hugetlb__2MB__current="2097152\n",
+        hugetlb__2MB__events="max 5\n",
+        hugetlb__2MB__rsvd__current="4194304\n",
+    )
+    assert read_stats({**others, "": unified})["hugetlb"] == {"2MB": {"usage": 4194304, "failcnt": 5}}

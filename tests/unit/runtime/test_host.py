@@ -12,6 +12,7 @@ from orlop.linux.cgroup_mounts import CgroupHierarchy, CgroupLayout
 from orlop.plan.cgroups import CgroupDirectory, CgroupPlacement
 from orlop.runtime.host import (
     _delegate,
+    _delegate_hugetlb,
     _join,
     _missing,
     capability_mask,
@@ -154,6 +155,33 @@ def test_controllers_are_delegated_where_an_ancestor_lacks_them(tmp_path: Path) 
         (outer, "cpu"), (outer, "pids"), (outer, "rdma"),
         (inner, "cpu"), (inner, "memory"), (inner, "pids"), (inner, "rdma"),
     ]  # fmt: skip
+
+
+def test_the_controller_of_huge_pages_is_delegated_when_they_are_limited(tmp_path: Path) -> None:
+    mount = make_cgroup(tmp_path / "cg", cgroup__controllers="hugetlb\n", cgroup__subtree_control="")
+    hierarchy = CgroupHierarchy("", str(mount), "/", "/", is_unified=True)
+    wanted = [(f"{mount}/cgroup.subtree_control", "hugetlb")]
+    limits = {"hugepageLimits": [{"pageSize": "2MB", "limit": 0}]}
+    assert _delegate(CgroupLayout("v2", [hierarchy]), f"{mount}/web", limits) == wanted
+    assert _delegate(CgroupLayout("v2", [hierarchy]), f"{mount}/web", {}) == []
+    memory = CgroupHierarchy("memory", "/m", "/", "/", is_unified=False)
+    directories = [CgroupDirectory("memory", ("memory",), "/m/web", ()), CgroupDirectory("", (), f"{mount}/web", ())]
+    assert _delegate_hugetlb(CgroupLayout("hybrid", [memory, hierarchy]), directories) == wanted
+    assert directories[1].controllers == ("hugetlb",)
+
+
+def test_without_the_controller_of_huge_pages_nothing_is_delegated(tmp_path: Path) -> None:
+    mount = make_cgroup(tmp_path / "cg", cgroup__controllers="", cgroup__subtree_control="")
+    layout = CgroupLayout("hybrid", [CgroupHierarchy("", str(mount), "/", "/", is_unified=True)])
+    directories = [CgroupDirectory("", (), f"{mount}/web", ())]
+    assert _delegate_hugetlb(layout, directories) == []
+    assert directories[0].controllers == ()
+
+
+def test_of_a_recorded_unified_cgroup_beside_v1_the_huge_pages_are_used(tmp_path: Path) -> None:
+    cgroup = make_cgroup(tmp_path / "web", cgroup__controllers="cpu hugetlb\n")
+    by_controller = recorded_cgroup({"memory": "/m", "": str(cgroup)}).by_controller()
+    assert by_controller == {"": str(cgroup), "memory": "/m", "hugetlb": str(cgroup)}
 
 
 def test_a_recorded_cgroup_of_v2_has_the_controllers_of_its_directory(tmp_path: Path) -> None:
