@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 
 #include "executor.h"
+#include "long_options.h"
 #include "resolve.h"
 #include "syscalls.h"
 
@@ -52,10 +53,18 @@ static int fail_context(struct executor *x, int context, const char *step, const
     return fail(x, error, "%s%s%s%s%s", step, *option ? " " : "", option, *log ? ": " : "", log);
 }
 
-/* The kernel says EINVAL for a longer one, which tells nobody anything. */
-#define VALUE_MAX 255
+/* 0, -1 after fail(), 1 for a value that is too long for fsconfig. */
+static int configure_long(struct executor *x, int context, const char *type, const char *option, const char *value)
+{
+    char layer[FSCONFIG_VALUE_MAX + 1];
+    if (strcmp(type, "overlay") != 0 || strncmp(option, "lowerdir=", strlen("lowerdir=")) != 0)
+        return 1;
+    int result = configure_layers(context, value, layer);
+    return result < 0 ? fail_context(x, context, "option lowerdir: layer", layer) : result;
+}
 
-static int configure(struct executor *x, int context, const char *option)
+/* 0, -1 after fail(), 1 for an option that only mount(2) takes. */
+static int configure(struct executor *x, int context, const char *type, const char *option)
 {
     char key[256];
     const char *equals = strchr(option, '=');
@@ -64,9 +73,8 @@ static int configure(struct executor *x, int context, const char *option)
     size_t length = (size_t)(equals - option);
     if (length >= sizeof key)
         return fail(x, ENAMETOOLONG, "option %.64s", option);
-    if (strlen(equals + 1) > VALUE_MAX)
-        return fail(x, ENAMETOOLONG, "option %.*s: its value is longer than the 255 bytes that fsconfig takes", (int)length,
-                    option);
+    if (strlen(equals + 1) > FSCONFIG_VALUE_MAX)
+        return configure_long(x, context, type, option, equals + 1);
     memcpy(key, option, length);
     key[length] = 0;
     return k_fsconfig(context, K_FSCONFIG_SET_STRING, key, equals + 1) < 0 ? fail_context(x, context, "option", option) : 0;
@@ -80,12 +88,19 @@ int op_new_mount(struct executor *x, const struct operation *op)
     if (op->s1 && k_fsconfig(context, K_FSCONFIG_SET_STRING, "source", text(x, op->s1)) < 0)
         return fail_context(x, context, "source", text(x, op->s1));
     const char *option = text(x, op->blob), *end = option + op->blob_length;
-    for (; option < end; option += strlen(option) + 1)
-        if (*option && configure(x, context, option) < 0)
-            return -1;
+    int result = 0, mount;
+    for (; option < end && result == 0; option += strlen(option) + 1)
+        if (*option)
+            result = configure(x, context, text(x, op->s0), option);
+    if (result < 0)
+        return -1;
+    if (result > 0) {
+        mount = classic_mount(x, op);
+        return mount < 0 ? -1 : fill_slot(x, op->fd, mount) < 0 ? fail(x, errno, "mount") : 0;
+    }
     if (k_fsconfig(context, K_FSCONFIG_CMD_CREATE, NULL, NULL) < 0)
         return fail_context(x, context, "create", "");
-    int mount = k_fsmount(context, (unsigned)op->n0);
+    mount = k_fsmount(context, (unsigned)op->n0);
     if (mount < 0)
         return fail_context(x, context, "fsmount", "");
     return fill_slot(x, op->fd, mount) < 0 ? fail(x, errno, "fsmount") : 0;
@@ -186,8 +201,8 @@ static int empty_directory(struct executor *x)
     int context AUTO_CLOSE = k_fsopen("tmpfs");
     if (context < 0)
         return fail(x, errno, "fsopen tmpfs");
-    if (configure(x, context, "mode=0555") < 0 || configure(x, context, "size=4096") < 0 ||
-        configure(x, context, "nr_inodes=2") < 0)
+    if (configure(x, context, "tmpfs", "mode=0555") < 0 || configure(x, context, "tmpfs", "size=4096") < 0 ||
+        configure(x, context, "tmpfs", "nr_inodes=2") < 0)
         return -1;
     if (k_fsconfig(context, K_FSCONFIG_CMD_CREATE, NULL, NULL) < 0)
         return fail_context(x, context, "tmpfs", "");

@@ -262,6 +262,92 @@ def test_the_cgroup_mount_in_a_cgroup_namespace(container: Container) -> None:
     assert container.run("cat", "/sys/fs/cgroup/pids/pids.max").check().out == "78\n"
 
 
+# -- overlays: fsconfig takes 255 bytes for an option, mount(2) a page for all ---------------------------------------
+
+
+def _layers(directory: Path, *names: str) -> list[str]:
+    """Directories that each hold a file of their own, `layer-N`, and the file `top`, which tells the number."""
+    paths = []
+    for number, name in enumerate(names):
+        path = directory / name
+        path.mkdir(parents=True)
+        (path / f"layer-{number}").touch()
+        (path / "top").write_text(f"{number}\n")
+        paths.append(str(path))
+    return paths
+
+
+def _overlay(lowerdir: str, *options: str) -> dict[str, Any]:
+    return mount("/over", "overlay", "overlay", f"lowerdir={lowerdir}", *options)
+
+
+@pytest.mark.parametrize("length", [20, 100, 240])
+def test_an_overlay_of_several_layers(container: Container, directory: Path, length: int) -> None:
+    paths = _layers(directory, *(f"{number}{'x' * length}" for number in range(8)))
+    container.config["mounts"].append(_overlay(":".join(paths)))
+    out = container.run_sh("cat /over/top; ls /over | grep -c layer").check().out
+    assert out.split() == ["0", "8"]
+
+
+@orun_only("runc tells the kernel all layers in one page")
+def test_an_overlay_of_a_hundred_layers_with_long_paths(container: Container, directory: Path) -> None:
+    paths = _layers(directory, *(f"{number:03}{'x' * 180}" for number in range(120)))
+    container.config["mounts"].append(_overlay(":".join(paths), "ro", "nosuid"))
+    out = container.run_sh("cat /over/top; ls /over | grep -c layer; grep ' /over ' /proc/self/mounts").check().out
+    assert out.split()[:2] == ["0", "120"]
+    assert "ro,nosuid" in out
+
+
+@pytest.mark.parametrize("length", [100, 200])
+def test_colons_and_backslashes_of_a_layer_are_escaped(container: Container, directory: Path, length: int) -> None:
+    names = [f"a:b{'x' * length}", f"c\\d{'y' * length}", f"{'z' * length}"]
+    paths = _layers(directory, *names)
+    container.config["mounts"].append(_overlay(":".join(one.replace("\\", r"\\").replace(":", r"\:") for one in paths)))
+    assert container.run_sh("ls /over").check().out.split() == ["layer-0", "layer-1", "layer-2", "top"]
+
+
+@pytest.mark.parametrize("writable", [False, True])
+def test_a_layer_that_is_longer_than_fsconfig_takes(container: Container, directory: Path, *, writable: bool) -> None:
+    paths = _layers(directory, f"{'d' * 200}/{'e' * 200}", "other")
+    options = ["noatime", "nodev"]
+    if writable:
+        upper, work = directory / "upper", directory / "work"
+        upper.mkdir()
+        work.mkdir()
+        options += [f"upperdir={upper}", f"workdir={work}"]
+    else:
+        options += ["ro"]
+    container.config["mounts"].append(_overlay(":".join(paths), *options))
+    script = "cat /over/top; ls /over | grep -c layer; touch /over/new; grep ' /over ' /proc/self/mounts"
+    outcome = container.run_sh(script)
+    assert outcome.out.split()[:2] == ["0", "2"]
+    (line,) = (line for line in outcome.lines if line.startswith("overlay /over "))
+    assert {"noatime", "nodev", "rw" if writable else "ro"} <= set(line.split()[3].split(","))
+    if writable:
+        assert (directory / "upper" / "new").exists()
+    assert leftover_mounts(directory) == []
+
+
+@orun_only("runc gives the kernel's EINVAL")
+def test_layers_that_no_call_takes_are_told_by_the_limit(container: Container, directory: Path) -> None:
+    paths = _layers(directory, *(f"{number}{'d' * 200}/{'e' * 200}" for number in range(12)))
+    container.config["mounts"].append(_overlay(":".join(paths)))
+    outcome = container.run("true")
+    assert outcome.code == 1
+    assert "(/over)" in outcome.err
+    assert "longer than the 4095 bytes that mount(2) takes" in outcome.err
+    assert not container.exists()
+
+
+def test_a_layer_that_does_not_exist_is_told(container: Container, directory: Path) -> None:
+    paths = _layers(directory, *(f"{number}{'x' * 100}" for number in range(4)))
+    container.config["mounts"].append(_overlay(":".join([*paths, str(directory / "nowhere")])))
+    outcome = container.run("true")
+    assert outcome.code == 1
+    assert "nowhere" in outcome.err
+    assert not container.exists()
+
+
 def _cgroup_options(container: Container, *options: str) -> None:
     (cgroup,) = (one for one in container.config["mounts"] if one["type"] == "cgroup")
     cgroup["options"] = list(options)

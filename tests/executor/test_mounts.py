@@ -111,6 +111,14 @@ def test_a_bind_mount_and_its_attributes(executor: Executor, root: Path, tmp_pat
         ("tmpfs", ["size=banana"], "EINVAL", "option size=banana: e tmpfs: Bad value for 'size'"),
         ("tmpfs", ["nosuchoption"], "EINVAL", "option nosuchoption: e tmpfs: Unknown parameter 'nosuchoption'"),
         ("nosuchfs", [], "ENODEV", "fsopen nosuchfs"),
+        ("overlay", ["lowerdir=/none:/tmp" + ":/x" * 120], "ENOENT", "option lowerdir: layer /none"),
+        (
+            "overlay",
+            ["lowerdir=/" + "x" * 256],
+            "ENAMETOOLONG",
+            "options: one is longer than the 255 bytes that fsconfig",
+        ),
+        ("tmpfs", ["mode=" + "7" * 256], "ENAMETOOLONG", "options: one is longer than the 255 bytes that fsconfig"),
         ("overlay", ["lowerdir=/nonexistent"], "ENOENT", "option lowerdir=/nonexistent"),
     ],
 )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _BY_CODE = {row.code: row for row in OPERATIONS}
 
+_OPTIONS_MAX = 256  # an overlay's can be many pages
+
 # Fields that are not of config.json: they name themselves.
 _OWN_PLACES = ("--", "state directory", "container's init", "start")
 
@@ -110,6 +112,8 @@ def _call_text(operation: str, step: Step) -> str:
         return f"{call}{path} {names}".rstrip()
     if operation == "new_mount":
         options = step.blob.decode("utf-8", "replace").rstrip("\0").replace("\0", ",")
+        if len(options) > _OPTIONS_MAX:
+            options = f"{options[:_OPTIONS_MAX]}..."
         return f'{call} "{step.s0}"' + (f' with "{options}"' if options else "")
     if operation == "symlink":
         return f'{call}{path} -> "{step.s1}"'

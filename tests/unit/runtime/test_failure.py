@@ -44,6 +44,13 @@ _CALLS = [
         'fsmount "tmpfs" with "size=z,a" (bad): ENODEV (No such device); the kernel has no such file system or device',
     ),
     (
+        _plan("new_mount", "the.field", s0="overlay", blob=b"lowerdir=" + b"/x:" * 2000),
+        _report("new_mount", errno.ENODEV),
+        f'fsmount "overlay" with "lowerdir={"/x:" * 2000}'[:280]
+        + '...": ENODEV (No such device); the kernel has no such file'
+        " system or device",
+    ),
+    (
         _plan("unshare", "the.field", n0=0x20000),
         _report("unshare", errno.ENOSPC),
         "unshare CLONE_NEWNS: ENOSPC (No space left on device); a limit of the host: see sysctl user.max_*_namespaces",
