@@ -10,6 +10,7 @@
 
 #include "executor.h"
 #include "long_options.h"
+#include "no_pivot.h"
 #include "resolve.h"
 #include "syscalls.h"
 
@@ -168,11 +169,8 @@ int op_pivot_root(struct executor *x, const struct operation *op)
         return -1;
     if (fchdir(root) < 0)
         return fail(x, errno, "fchdir");
-    if (op->n0) {
-        if (mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)
-            return fail(x, errno, "MS_MOVE and chroot");
-        return 0;
-    }
+    if (op->n0)
+        return move_root(x, root);
     int old AUTO_CLOSE = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (old < 0)
         return fail(x, errno, "/");

@@ -209,6 +209,11 @@ def test_exec_enters_the_user_namespace(mapped: Container) -> None:
     assert mapped.exec("id", "-u", flags=("--user", "7")).check().out == "7\n"
 
 
+def test_no_pivot_in_a_user_namespace(mapped: Container) -> None:
+    out = mapped.run_sh("id -u; cat /proc/1/comm; test -d /sys/kernel && hostname", flags=("--no-pivot",)).check().out
+    assert out.split() == ["0", "sh", "box"]
+
+
 def _without_sysfs(container: Container) -> None:
     """No mount that only the owner of the network namespace may make."""
     config = container.config

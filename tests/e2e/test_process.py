@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -235,3 +236,25 @@ def test_no_new_keyring_is_accepted(container: Container) -> None:
 def test_no_pivot_changes_the_root_too(container: Container) -> None:
     outcome = container.run_sh("hostname; ls / | grep -c usr; readlink /proc/self/root", flags=("--no-pivot",)).check()
     assert outcome.lines == ["box", "1", "/"]
+
+
+@pytest.mark.parametrize("kind", ["proc", "sysfs"])
+def test_no_pivot_leaves_no_whole_proc_or_sys_of_the_host_that_would_let_a_user_namespace_mount_one(
+    container: Container, kind: str
+) -> None:
+    container.config["process"]["user"] = {"uid": 1000, "gid": 1000}  # to map root needs no capability then
+    new = {"proc": "--pid --fork", "sysfs": "--net"}[kind]
+    unshare = f"unshare --user --map-root-user --mount {new}"
+    outcome = container.run_sh(f"{unshare} id -u; {unshare} mount -t {kind} {kind} /tmp", flags=("--no-pivot",))
+    assert outcome.out == "0\n"
+    assert outcome.code != 0
+    assert "ermission denied" in outcome.err or "not permitted" in outcome.err
+
+
+def test_no_pivot_keeps_the_containers_own_proc_and_sys_and_the_hosts_outside(container: Container) -> None:
+    before = Path("/proc/self/mounts").read_text()
+    out = container.run_sh(
+        "cat /proc/1/comm; test -d /sys/kernel && grep -c . /proc/self/mounts", flags=("--no-pivot",)
+    )
+    assert out.check().lines[0] == "sh"
+    assert Path("/proc/self/mounts").read_text() == before

@@ -67,7 +67,7 @@ def _rows() -> list[Operation]:
         row("move_mount", "move_mount", {"fd": "mount", "at": "target", "s0": "label"}, "Attach the mount in fd at the target slot; fd then is the attached mount."),
         row("mount_setattr", "mount_setattr", {"fd": "mount", "blob": "attr", "n0": "at_flags"}, "mount_setattr(2) on the slot itself; blob is a struct mount_attr."),
         row("propagation", "mount", {"s0": "path", "n0": "flags"}, "mount(NULL, path, NULL, flags, NULL): change propagation of a path (used on /)."),
-        row("pivot_root", "pivot_root", {"at": "root", "n0": "no_pivot"}, "Make the mount in `at` the root, and drop the old root; n0=1: MS_MOVE and chroot instead."),
+        row("pivot_root", "pivot_root", {"at": "root", "n0": "no_pivot"}, "Make the mount in `at` the root, and drop the old root; n0=1: MS_MOVE and chroot instead, the host's procfs and sysfs unmounted first."),
         row("mask", "move_mount", {"at": "root", "s0": "path", "fd": "null", "n0": "tmpfs"}, "Hide a path: a file under the null device of slot fd, a directory under one read-only tmpfs (kept in slot n0); ENOENT is success."),
         row("readonly", "mount_setattr", {"at": "root", "s0": "path"}, "Make a path read-only by a read-only bind mount of itself, flags kept; ENOENT is success."),
         row("mknod", "mknodat", {"at": "root", "s0": "path", "n0": "mode", "n1": "device", "blob": "owner"}, "Make a device node, parents too; an existing node must be the same device; blob: uid, gid as two u32; none: it stays ours."),
