@@ -140,6 +140,14 @@ def test_an_unknown_log_format_is_refused(runtime: Runtime) -> None:
     assert runtime.call("--log-format", "xml", "list").code == 1
 
 
+@orun_only("runc 1.1 opens the log later")
+def test_an_unknown_log_format_is_told_in_the_log_as_text(runtime: Runtime) -> None:
+    log = runtime.directory / "log"
+    assert runtime.call("--log", log, "--log-format", "xml", "list").code == 1
+    assert "level=error" in log.read_text()
+    assert "xml" in log.read_text()
+
+
 def test_debug_logs_more(container: Container, directory: Path) -> None:
     log = directory / "log"
     container.config["process"]["args"] = ["true"]

@@ -54,6 +54,7 @@ def serve(connection: Connection, hello: Hello) -> bool:
     try:
         options, words = parse_flags(GLOBAL_FLAGS, hello.argv[1:], "orun")
         log = _open_log(options, hello)
+        _check_log_format(options)  # with the log open: the error is told there too, as text
         if "trace" in options.given:
             from orlop.runtime.trace import Trace
 
@@ -129,10 +130,13 @@ def _open_log(options: Options, hello: Hello) -> Log:
     path = options.text("log")
     if path and not path.startswith("/"):
         path = f"{hello.cwd}/{path}"
-    log = Log(path or None, is_json=form == "json", is_debug=options.flag("debug"), umask=hello.umask)
-    if form not in ("text", "json"):
+    return Log(path or None, is_json=form == "json", is_debug=options.flag("debug"), umask=hello.umask)
+
+
+def _check_log_format(options: Options) -> None:
+    form = options.text("log-format")
+    if form not in ("", "text", "json"):
         raise InvalidArgument(f'--log-format: "{form}" is no log format', hint="use text or json")
-    return log
 
 
 def _fail(connection: Connection, log: Log, error: OrlopError, before: Sequence[str] = ()) -> None:

@@ -120,6 +120,13 @@ def test_an_error_of_the_system_is_one_line(orun: Orun, root: Path) -> None:
     )
 
 
+def test_an_unknown_log_format_is_told_in_the_log_as_text(orun: Orun, tmp_path: Path) -> None:
+    outcome = orun("--log", "log", "--log-format", "xml", "list")
+    assert outcome.code == 1
+    line = (tmp_path / "log").read_text("utf-8")
+    assert line.endswith(' level=error msg="--log-format: \\"xml\\" is no log format; use text or json"\n')
+
+
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_the_log_has_the_message_of_stderr(orun: Orun, tmp_path: Path, form: str) -> None:
     outcome = orun("--log", "log", "--log-format", form, "state", "web")
