@@ -251,3 +251,28 @@ def test_exec_with_a_seccomp_filter_keeps_it(container: Container) -> None:
     outcome = container.exec("mkdir", "/tmp/x")
     assert outcome.code == 1
     assert "not supported" in outcome.err
+
+
+@orun_only("runc tells no field")
+def test_what_a_flag_gave_is_named_by_the_flag(running: Container) -> None:
+    missing = running.exec("no-such-program")
+    assert 'command ("no-such-program"): ' in missing.err
+    cwd = running.exec("true", flags=("--cwd", "/bin/busybox"))
+    assert f'cannot exec in container "{running.id}": --cwd ("/bin/busybox"): ' in cwd.err
+    assert "config.json" not in missing.err + cwd.err
+
+
+@orun_only("runc tells no field")
+def test_what_a_process_file_gave_is_named_by_the_file(running: Container) -> None:
+    path = running.runtime.directory / "process.json"
+    path.write_text(json.dumps({"args": ["true"], "cwd": "/bin/busybox"}))
+    outcome = running.exec(flags=("--process", str(path)))
+    assert f'cannot exec in container "{running.id}": {path}: cwd ("/bin/busybox"): ' in outcome.err
+
+
+def test_a_process_file_that_is_a_directory_is_refused(running: Container) -> None:
+    outcome = running.exec(flags=("--process", str(running.runtime.directory)))
+    assert outcome.code != 0
+    assert "is a directory" in outcome.err.lower()
+    if running.runtime.program.name == "orun":
+        assert f"--process: read {running.runtime.directory}: EISDIR" in outcome.err

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .cgroup_files import read_cgroup
+from .cgroup_files import cgroup_of, read_cgroup
 from .marks import orun_only
 
 if TYPE_CHECKING:
@@ -112,6 +112,26 @@ def test_shares_of_a_container_that_stops_being_idle(container: Container) -> No
     _update(container, "--cpu-idle", "0", "--cpu-share", "700")
     assert read_cgroup(container.pid, "cpu", "cpu.idle") == "0"
     assert read_cgroup(container.pid, "cpu", "cpu.shares") == "700"
+
+
+@orun_only("runc tells no flag")
+def test_a_value_that_the_kernel_refuses_is_named_by_its_flag(running: Container) -> None:
+    outcome = running.runtime.call("update", "--cpu-quota", "1", running.id)
+    assert outcome.code == 1
+    assert f'cannot update container "{running.id}": --cpu-quota: write ' in outcome.err
+    stdin = running.runtime.call("update", "-r", "-", running.id, input='{"cpu": {"quota": 1}}')
+    assert f'cannot update container "{running.id}": standard input: cpu.quota: write ' in stdin.err
+
+
+@orun_only("runc gives the kernel's ENOENT")
+def test_swap_without_swap_accounting_is_told(running: Container) -> None:
+    directory = cgroup_of(running.pid, "memory")
+    running.runtime.enter_mount_namespace(f"mount -t tmpfs none {directory}")  # as if the kernel had none of the files
+    outcome = running.runtime.call("update", "--memory", "64M", "--memory-swap", "128M", running.id)
+    running.runtime.leave_mount_namespace()
+    assert outcome.code == 1
+    assert "--memory-swap: this kernel does not account for swap" in outcome.err
+    assert "boot it with swapaccount=1" in outcome.err
 
 
 def test_the_device_filter_stays(running: Container) -> None:

@@ -16,7 +16,7 @@ from orlop.oci.json_codec import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 __all__ = [
@@ -81,15 +81,15 @@ def validate_config(raw: Any, source: str = SOURCE) -> Config:
     return Config(raw, source, context.unknown)
 
 
-def validate_process(process: Any, *, source: str) -> None:
-    """Check a process object on its own (`exec`). Raises as `load_config`."""
-    context = Context(source)
+def validate_process(process: Any, *, source: str, flags: Mapping[str, str] | None = None) -> None:
+    """Check a process object on its own (`exec`), that a file or `flags` gave. Raises as `load_config`."""
+    context = Context(source, flags)
     PROCESS(process, "", context)
     check_process(process, "", context)
 
 
-def validate_resources(resources: Any, *, source: str) -> None:
-    """Check a resources object on its own (`update`). Raises as `load_config`."""
-    context = Context(source)
+def validate_resources(resources: Any, *, source: str, flags: Mapping[str, str] | None = None) -> None:
+    """Check a resources object on its own (`update`), that a file or `flags` gave. Raises as `load_config`."""
+    context = Context(source, flags)
     RESOURCES(resources, "", context)
     check_resources(resources, "", context)

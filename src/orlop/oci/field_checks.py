@@ -11,7 +11,7 @@ from orlop.errors import InvalidArgument, NotImplementedFeature
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, NoReturn
 
     Check = Callable[[Any, str, "Context"], None]
@@ -23,26 +23,32 @@ _LISTED_MAX = 12
 class Context:
     """What one validation knows: the source's name for messages, and the unknown properties it met.
 
-    `unknown` has, for each of them, its path and the names that would have been known there.
+    `flags` has the flags of the command line that set a field, which are named instead of it. `unknown` has, for each
+    unknown property, its path and the names that would have been known there.
     """
 
-    __slots__ = ("source", "unknown")
+    __slots__ = ("flags", "source", "unknown")
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, flags: Mapping[str, str] | None = None) -> None:
         self.source = source
+        self.flags = flags or {}
         self.unknown: list[tuple[str, Sequence[str]]] = []
 
     def refuse(self, path: str, why: str, hint: str) -> NoReturn:
         """Raise InvalidArgument about a field."""
-        raise InvalidArgument(f"{self._place(path)}{why}", hint=hint)
+        raise InvalidArgument(f"{self.place(path)}: {why}", hint=hint)
 
     def not_supported(self, path: str, what: str = "", hint: str = "remove it") -> NoReturn:
         """Raise NotImplementedFeature about a field that the spec has and this version has not."""
         subject = f"{what} is not supported" if what else "not supported"
-        raise NotImplementedFeature(f"{self._place(path)}{subject} by this version of orun", hint=hint)
+        raise NotImplementedFeature(f"{self.place(path)}: {subject} by this version of orun", hint=hint)
 
-    def _place(self, path: str) -> str:
-        return f"{self.source}: {path}: " if path else f"{self.source}: "
+    def place(self, path: str) -> str:
+        """How an error names a field: by source and path, or by the flag that set it or what it is in."""
+        for field, flag in self.flags.items():
+            if path == field or (path.startswith(field) and path[len(field)] in ".["):
+                return flag
+        return f"{self.source}: {path}" if path else self.source
 
 
 def shown(value: Any) -> str:

@@ -97,6 +97,7 @@ class Plan:
         "inner",
         "is_traced",
         "keep_executor",
+        "origins",
         "outer",
         "subject",
         "until_cgroup",
@@ -105,6 +106,8 @@ class Plan:
 
     def __init__(self, subject: str) -> None:
         self.subject = subject  # what a failure is told about: `cannot create container "web"`
+        # Fields that are not of config.json, and the file or flag that they come from instead.
+        self.origins: Mapping[str, str] = {}
         # The outer section is written in parts, since what the inner one needs is found out while it is compiled:
         # `outer` is what must be there before the clone, `until_cgroup` from the clone until the cgroup is complete,
         # `after_clone` the rest.

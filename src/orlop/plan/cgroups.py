@@ -17,8 +17,8 @@ from orlop.plan.tags import TAG_CGROUP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
+    from collections.abc import Callable, Sequence
+    from typing import Any, NoReturn
 
     from orlop.plan.builder import Plan, Section
 
@@ -209,15 +209,29 @@ def _limits(section: Section, placement: CgroupPlacement, resources: dict[str, A
         section.add("write", s0=f"{directory}/{write.file}", blob=write.value.encode(), flags=flags)
 
 
-def placement_writes(resources: dict[str, Any], placement: CgroupPlacement) -> list[LimitWrite]:
-    """`limit_writes` for a cgroup of this host."""
-    return limit_writes(resources, is_v2=placement.mode == "v2", is_hugetlb_unified=placement.is_unified("hugetlb"))
+def field_of_config(field: str) -> str:
+    """How an error names a field below linux.resources that config.json has."""
+    return f"config.json: linux.resources.{field}"
 
 
-def limit_writes(resources: dict[str, Any], *, is_v2: bool, is_hugetlb_unified: bool = False) -> list[LimitWrite]:
+def placement_writes(
+    resources: dict[str, Any], placement: CgroupPlacement, place: Callable[[str], str] = field_of_config
+) -> list[LimitWrite]:
+    """`limit_writes` for a cgroup of this host. `place` is how errors name a field, that need not be of config.json."""
+    is_unified = placement.is_unified("hugetlb")
+    return limit_writes(resources, is_v2=placement.mode == "v2", is_hugetlb_unified=is_unified, place=place)
+
+
+def limit_writes(
+    resources: dict[str, Any],
+    *,
+    is_v2: bool,
+    is_hugetlb_unified: bool = False,
+    place: Callable[[str], str] = field_of_config,
+) -> list[LimitWrite]:
     """What `linux.resources` (config-linux.md, "Control groups") becomes, in the order in which it must be written."""
     writes: list[LimitWrite] = []
-    make = _Writer(writes)
+    make = _Writer(writes, place)
     memory = resources.get("memory") or {}
     cpu = resources.get("cpu") or {}
     if is_v2:
@@ -241,9 +255,10 @@ def limit_writes(resources: dict[str, Any], *, is_v2: bool, is_hugetlb_unified: 
             make(field, "hugetlb", file, value, optional=optional)
     for file, value in (resources.get("unified") or {}).items():
         if not is_v2:
-            raise InvalidArgument(
-                f'config.json: linux.resources.unified["{file}"]: this host uses cgroup v1, which has no unified files',
-                hint="use the v1 fields of linux.resources instead",
+            make.refuse(
+                f'unified["{file}"]',
+                "this host uses cgroup v1, which has no unified files",
+                "use the v1 fields instead",
             )
         for line in value.split("\n"):
             make(f'unified["{file}"]', "", file, line)
@@ -251,10 +266,14 @@ def limit_writes(resources: dict[str, Any], *, is_v2: bool, is_hugetlb_unified: 
 
 
 class _Writer:
-    __slots__ = ("_writes",)
+    __slots__ = ("_place", "_writes")
 
-    def __init__(self, writes: list[LimitWrite]) -> None:
+    def __init__(self, writes: list[LimitWrite], place: Callable[[str], str]) -> None:
         self._writes = writes
+        self._place = place
+
+    def refuse(self, field: str, why: str, hint: str) -> NoReturn:
+        raise InvalidArgument(f"{self._place(field)}: {why}", hint=hint)
 
     def __call__(self, field: str, controller: str, file: str, value: object, *, optional: bool = False) -> None:
         self._writes.append(LimitWrite(f"linux.resources.{field}", controller, file, str(value), optional=optional))
@@ -277,9 +296,7 @@ def _memory_v1(memory: dict[str, Any], make: _Writer) -> None:
 def _memory_v2(memory: dict[str, Any], make: _Writer) -> None:
     for key in ("swappiness", "disableOOMKiller"):
         if memory.get(key) is not None and memory[key] is not False:
-            raise InvalidArgument(
-                f"config.json: linux.resources.memory.{key}: cgroup v2 has no such setting", hint="drop it"
-            )
+            make.refuse(f"memory.{key}", "cgroup v2 has no such setting", "drop it")
     limit, swap = memory.get("limit"), memory.get("swap")
     if limit:
         make("memory.limit", "memory", "memory.max", "max" if limit < 0 else limit)
@@ -288,10 +305,7 @@ def _memory_v2(memory: dict[str, Any], make: _Writer) -> None:
         if swap < 0:
             make("memory.swap", "memory", "memory.swap.max", "max")
         elif not limit or limit < 0:
-            raise InvalidArgument(
-                "config.json: linux.resources.memory.swap: on cgroup v2 a swap limit needs memory.limit",
-                hint="set linux.resources.memory.limit",
-            )
+            make.refuse("memory.swap", "on cgroup v2 a swap limit needs a memory limit", "set both")
         else:
             make("memory.swap", "memory", "memory.swap.max", swap - limit)
     if memory.get("reservation"):
@@ -334,9 +348,7 @@ def _cpu_v2(cpu: dict[str, Any], make: _Writer) -> None:
         make("cpu.burst", "cpu", "cpu.max.burst", cpu["burst"])
     for key in ("realtimePeriod", "realtimeRuntime"):
         if cpu.get(key):
-            raise InvalidArgument(
-                f"config.json: linux.resources.cpu.{key}: cgroup v2 has no realtime limits", hint="drop it"
-            )
+            make.refuse(f"cpu.{key}", "cgroup v2 has no realtime limits", "drop it")
 
 
 def cpu_weight(shares: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posix
 
-from orlop.errors import InvalidArgument
+from orlop.errors import InvalidArgument, NotFound
 from orlop.runtime.state_directory import DEFAULT_ROOT, StateRoot
 
 TYPE_CHECKING = False
@@ -74,3 +74,21 @@ class Call:
         path = text if text.startswith("/") else f"{self.hello.cwd}/{text}"
         # Not "..": behind a link it is not what it looks like.
         return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+
+    def read(self, flag: str, path: str, *, max_bytes: int, hint: str) -> bytes:
+        """The bytes of the file that a flag names, one more than `max_bytes` of a longer one.
+
+        Raises:
+            NotFound: there is none.
+            InvalidArgument: it is a directory, or cannot be read; the flag is named.
+        """
+        try:
+            with open(path, "rb") as file:
+                return file.read(max_bytes + 1)
+        except FileNotFoundError:
+            raise NotFound(f"--{flag}: {path} does not exist", hint=hint) from None
+        except OSError as error:
+            from orlop.linux.errno_text import errno_name_and_text
+
+            name, text = errno_name_and_text(error.errno or 0)
+            raise InvalidArgument(f"--{flag}: read {path}: {name} ({text})", hint=hint) from error

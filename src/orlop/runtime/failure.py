@@ -37,7 +37,7 @@ def explain(plan: Plan, report: Report) -> OrlopError:
     parts = [plan.subject]
     field = step.field if step else _FIELD_AFTER_START.get(operation, "")
     if field:
-        parts.append(place_of(field))
+        parts.append(_place(plan, field))
     parts.append(_what_happened(operation, step, report))
     hint = ""
     if report.errno:
@@ -48,9 +48,15 @@ def explain(plan: Plan, report: Report) -> OrlopError:
     return KernelError(": ".join(parts), hint=hint)
 
 
-def place_of(field: str) -> str:
-    """The field of a step as a message names it: with its file, when it is one of config.json."""
-    return field if field.startswith(_OWN_PLACES) else f"config.json: {field}"
+def _place(plan: Plan, field: str) -> str:
+    """Where a field was set: in config.json, in another file, or by a flag."""
+    if field.startswith(_OWN_PLACES):
+        return field
+    for prefix, origin in plan.origins.items():
+        rest = field.removeprefix(prefix)
+        if field.startswith(prefix) and rest[:1] in ("", ".", "[", " "):
+            return f"{origin}: {rest[1:]}" if rest[:1] == "." else origin + rest
+    return f"config.json: {field}"
 
 
 def steps_before(plan: Plan, report: Report, count: int = 10) -> list[str]:
@@ -66,7 +72,7 @@ def steps_before(plan: Plan, report: Report, count: int = 10) -> list[str]:
     for index in range(max(report.index - count, 0), report.index + 1):
         step = steps[index]
         word = "failed" if index == report.index else "ran"
-        place = f" ({place_of(step.field)})" if step.field else ""
+        place = f" ({_place(plan, step.field)})" if step.field else ""
         lines.append(f"{word}: {name} operation {index} of {len(steps)}: {_call_text(step.operation, step)}{place}")
     return lines
 

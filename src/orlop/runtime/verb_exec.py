@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orlop.errors import FailedPrecondition, InvalidArgument, NotFound, OrlopError
+from orlop.errors import FailedPrecondition, InvalidArgument, OrlopError
 from orlop.linux.capabilities import mask_of
 from orlop.oci.config import validate_process
 from orlop.oci.json_codec import decode
@@ -46,6 +46,16 @@ VERB = Verb(
     ),
     minimum=1,
     maximum=None,
+)
+
+# Flags, the first that is given counts, and the field that they set.
+_FIELD_OF_FLAGS = (
+    (("cwd",), "process.cwd"),
+    (("env",), "process.env"),
+    (("tty",), "process.terminal"),
+    (("user", "additional-gids"), "process.user"),
+    (("cap",), "process.capabilities"),
+    (("no-new-privs",), "process.noNewPrivileges"),
 )
 
 _UID_MAX = (1 << 32) - 2
@@ -104,7 +114,9 @@ def _prepare(call: Call, container: Container) -> Plan:
         subreaper=not options.flag("no-subreaper"),
     )
     call.phase("compile")
-    return compile_exec(container.container_id, config, facts, request)
+    plan = compile_exec(container.container_id, config, facts, request)
+    plan.origins = _origins(call)
+    return plan
 
 
 def _process(call: Call, config: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +126,12 @@ def _process(call: Call, config: dict[str, Any]) -> dict[str, Any]:
         if options.text(flag):
             raise InvalidArgument(f"--{flag}: not supported by this version of orun", hint="drop it")
     if options.text("process"):
-        return _process_of_file(call.path(options.text("process")))
+        path = call.path(options.text("process"))
+        hint = "give a file with the process as JSON"
+        data = call.read("process", path, max_bytes=_PROCESS_MAX_BYTES, hint=hint)
+        process_of_file: dict[str, Any] = decode(data, path)
+        validate_process(process_of_file, source=path)
+        return process_of_file
     arguments = call.arguments[1:]
     if not arguments:
         raise InvalidArgument("no command is given", hint="write it after the container id, or use --process FILE")
@@ -130,19 +147,22 @@ def _process(call: Call, config: dict[str, Any]) -> dict[str, Any]:
     process["user"] = _user(call, process.get("user") or {})
     if options.texts("cap"):
         process["capabilities"] = _with_capabilities(process.get("capabilities") or {}, options.texts("cap"))
-    validate_process(process, source="exec")
+    flags = {field.removeprefix("process.").partition("[")[0]: place for field, place in _origins(call).items()}
+    validate_process(process, source="exec", flags=flags)
     return process
 
 
-def _process_of_file(path: str) -> dict[str, Any]:
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_PROCESS_MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise NotFound(f"--process: {path} does not exist", hint="give a file with the process as JSON") from None
-    process: dict[str, Any] = decode(data, path)
-    validate_process(process, source=path)
-    return process
+def _origins(call: Call) -> dict[str, str]:
+    """What of the process does not come from config.json, and where it comes from."""
+    options = call.options
+    if options.text("process"):
+        return {"process": call.path(options.text("process"))}
+    origins = {"process.args[0]": "command"}
+    for flags, field in _FIELD_OF_FLAGS:
+        given = next((flag for flag in flags if flag in options.given), None)
+        if given is not None:
+            origins[field] = f"--{given}"
+    return origins
 
 
 def _user(call: Call, user: dict[str, Any]) -> dict[str, Any]:

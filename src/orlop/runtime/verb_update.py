@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from orlop.errors import FailedPrecondition, InvalidArgument, KernelError, NotFound
+from orlop.errors import FailedPrecondition, InvalidArgument, KernelError, OrlopError
 from orlop.linux.errno_text import errno_name_and_text
 from orlop.oci.config import validate_resources
+from orlop.oci.field_checks import Context
 from orlop.oci.json_codec import decode
 from orlop.plan.cgroups import LimitWrite, placement_writes
 from orlop.runtime.call import Answer
@@ -31,6 +32,9 @@ _LIMITS = (
     ("cpu-rt-runtime", "cpu", "realtimeRuntime", "realtime CPU time per period in microseconds"),
     ("cpu-idle", "cpu", "idle", "1: run only when nothing else wants the CPU"),
 )
+
+_OTHER_FLAGS = {"cpu.cpus": "--cpuset-cpus", "cpu.mems": "--cpuset-mems", "pids.limit": "--pids-limit"}
+_RESOURCES_MAX_BYTES = 16 << 20
 
 VERB = Verb(
     "update",
@@ -68,18 +72,23 @@ def run(call: Call) -> Answer:
         raise FailedPrecondition(
             f'cannot update container "{container.container_id}": it is stopped', hint="limits need a live container"
         )
-    resources = _resources(call)
-    validate_resources(resources, source="update")
-    placement = recorded_cgroup(container.cgroup_paths)
-    writes = placement_writes(resources, placement)
-    _check_usage(resources.get("memory") or {}, placement, container.container_id)
-    if placement.mode != "v2":
-        writes = _widen_first(writes, placement)
-    _apply(writes, placement, container.container_id)
+    resources, origin = _resources(call)
+    validate_resources(resources, source=origin.source, flags=origin.flags)
+    subject = f'cannot update container "{container.container_id}"'
+    try:
+        placement = recorded_cgroup(container.cgroup_paths)
+        writes = placement_writes(resources, placement, origin.place)
+        _check_usage(resources.get("memory") or {}, placement, origin)
+        if placement.mode != "v2":
+            writes = _widen_first(writes, placement, origin)
+        _apply(writes, placement, origin)
+    except OrlopError as error:
+        raise type(error)(f"{subject}: {error.message}", hint=error.hint) from error
     return Answer()
 
 
-def _resources(call: Call) -> dict[str, Any]:
+def _resources(call: Call) -> tuple[dict[str, Any], Context]:
+    """The resources, and how to name where a field of theirs comes from."""
     options = call.options
     if options.text("resources"):
         return _resources_of_file(call)
@@ -95,21 +104,19 @@ def _resources(call: Call) -> dict[str, Any]:
             resources.setdefault("cpu", {})[key] = options.text(name)
     if "pids-limit" in options.given:
         resources["pids"] = {"limit": options.number("pids-limit")}
-    return resources
+    flags = {f"{section}.{key}": f"--{name}" for name, section, key, _ in _LIMITS}
+    return resources, Context("update", {**flags, **_OTHER_FLAGS})
 
 
-def _resources_of_file(call: Call) -> dict[str, Any]:
+def _resources_of_file(call: Call) -> tuple[dict[str, Any], Context]:
     name = call.options.text("resources")
     path = f"/proc/{call.hello.pid}/fd/0" if name == "-" else call.path(name)
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except FileNotFoundError:
-        raise NotFound(f"--resources: {path} does not exist", hint="give a file, or -") from None
-    resources: Any = decode(data, "standard input" if name == "-" else path)
+    data = call.read("resources", path, max_bytes=_RESOURCES_MAX_BYTES, hint="give a file, or -")
+    source = "standard input" if name == "-" else path
+    resources: Any = decode(data, source)
     if not isinstance(resources, dict):
         raise InvalidArgument("--resources: it must be a JSON object", hint='for example {"pids": {"limit": 10}}')
-    return resources
+    return resources, Context(source)
 
 
 _DIGITS_MAX = 19  # what fits into 64 bits
@@ -131,7 +138,7 @@ def _number(name: str, text: str) -> int:
     return int(digits) * unit * (-1 if text.startswith("-") else 1)
 
 
-def _check_usage(memory: dict[str, Any], placement: CgroupPlacement, container_id: str) -> None:
+def _check_usage(memory: dict[str, Any], placement: CgroupPlacement, origin: Context) -> None:
     """memory.checkBeforeUpdate (config-linux.md): refuse a limit below what is in use, instead of killing for it."""
     limit = memory.get("limit") or 0
     if not memory.get("checkBeforeUpdate") or limit <= 0 or "memory" not in placement.by_controller():
@@ -141,33 +148,38 @@ def _check_usage(memory: dict[str, Any], placement: CgroupPlacement, container_i
         used = int(usage.read())
     if limit < used:
         raise FailedPrecondition(
-            f'cannot update container "{container_id}": linux.resources.memory.limit: {limit} is less than the'
-            f" {used} bytes in use",
+            f"{origin.place('memory.limit')}: {limit} is less than the {used} bytes in use",
             hint="raise it, or drop checkBeforeUpdate",
         )
 
 
-def _widen_first(writes: list[LimitWrite], placement: CgroupPlacement) -> list[LimitWrite]:
+def _widen_first(writes: list[LimitWrite], placement: CgroupPlacement, origin: Context) -> list[LimitWrite]:
     """v1 wants memory <= memory and swap at every moment: when growing, the larger one is written first."""
     memory = next((one for one in writes if one.file == "memory.limit_in_bytes"), None)
     swap = next((one for one in writes if one.file == "memory.memsw.limit_in_bytes"), None)
     if memory is None or swap is None or "memory" not in placement.by_controller():
         return writes
-    with open(f"{placement.by_controller()['memory']}/{swap.file}", encoding="ascii") as file:
-        current = int(file.read())
+    path = f"{placement.by_controller()['memory']}/{swap.file}"
+    try:
+        with open(path, encoding="ascii") as file:
+            current = int(file.read())
+    except FileNotFoundError as error:
+        raise FailedPrecondition(
+            f"{origin.place('memory.swap')}: this kernel does not account for swap: {path} does not exist",
+            hint="boot it with swapaccount=1, or drop it",
+        ) from error
     if int(swap.value) < 0 or int(swap.value) > current:
         writes.remove(swap)
         writes.insert(writes.index(memory), swap)
     return writes
 
 
-def _apply(writes: list[LimitWrite], placement: CgroupPlacement, container_id: str) -> None:
+def _apply(writes: list[LimitWrite], placement: CgroupPlacement, origin: Context) -> None:
     paths = placement.by_controller()
     for write in writes:
         if write.controller not in paths:
-            raise InvalidArgument(
-                f"{write.field}: this host has no {write.controller} cgroup controller", hint="drop it"
-            )
+            place = origin.place(write.field.removeprefix("linux.resources."))
+            raise InvalidArgument(f"{place}: this host has no {write.controller} cgroup controller", hint="drop it")
     done: list[tuple[str, str]] = []
     for write in writes:
         file = f"{paths[write.controller]}/{write.file}"
@@ -181,10 +193,11 @@ def _apply(writes: list[LimitWrite], placement: CgroupPlacement, container_id: s
             for path, value in reversed(done):
                 _put(path, value)
             name, text = errno_name_and_text(error.errno or 0)
+            place = origin.place(write.field.removeprefix("linux.resources."))
+            missing = isinstance(error, FileNotFoundError)
+            why = "this kernel has no such limit" if missing else "the kernel refuses the value"
             raise KernelError(
-                f'cannot update container "{container_id}": {write.field}: write {file}: "{write.value}":'
-                f" {name} ({text})",
-                hint="the kernel refuses the value; all limits are as before",
+                f'{place}: write {file}: "{write.value}": {name} ({text})', hint=f"{why}; all limits are as before"
             ) from error
         done.append((file, before))
 

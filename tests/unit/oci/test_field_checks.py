@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -155,3 +156,21 @@ def test_an_unsupported_thing_can_be_named() -> None:
     with pytest.raises(NotImplementedFeature) as caught:
         Context("file").not_supported("a[0]", '"remount"', "do without")
     assert str(caught.value) == 'file: a[0]: "remount" is not supported by this version of orun; do without'
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("cwd", "--cwd"),
+        ("env[3]", "--env"),
+        ("user.uid", "--user"),
+        ("userx", "exec: userx"),
+        ("args", "exec: args"),
+        ("", "exec"),
+    ],
+)
+def test_a_field_that_a_flag_set_is_named_by_it(path: str, place: str) -> None:
+    context = Context("exec", {"cwd": "--cwd", "env": "--env", "user": "--user"})
+    assert context.place(path) == place
+    with pytest.raises(InvalidArgument, match=f"^{re.escape(place)}: why$"):
+        context.refuse(path, "why", "")

@@ -105,6 +105,11 @@ def test_what_a_layout_cannot_do_is_refused_by_its_field(
         limit_writes(resources, is_v2=is_v2)
 
 
+def test_a_caller_says_where_its_fields_come_from() -> None:
+    with pytest.raises(InvalidArgument, match=r"^--memory-swap \(memory\.swap\): on cgroup v2 a swap limit"):
+        limit_writes({"memory": {"swap": 5}}, is_v2=True, place=lambda field: f"--memory-swap ({field})")
+
+
 @pytest.mark.parametrize(("shares", "weight"), [(0, 1), (2, 1), (1024, 100), (262144, 10000), (1 << 30, 10000)])
 def test_cpu_weight_fixed_points(shares: int, weight: int) -> None:
     assert cpu_weight(shares) == weight
@@ -315,7 +320,7 @@ def test_on_v2_swap_is_what_is_left_without_memory(memory: dict[str, int], swap:
 
 
 def test_unlimited_memory_and_a_swap_limit_are_refused_on_v2() -> None:
-    with pytest.raises(InvalidArgument, match=r"memory\.swap: on cgroup v2 a swap limit needs memory\.limit"):
+    with pytest.raises(InvalidArgument, match=r"memory\.swap: on cgroup v2 a swap limit needs a memory limit"):
         limit_writes({"memory": {"limit": -1, "swap": 5}}, is_v2=True)
 
 

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orlop.errors import InvalidArgument
+from orlop.errors import InvalidArgument, NotFound
 from orlop.runtime.call import Answer, Call
 from orlop.runtime.command_line import GLOBAL_FLAGS, parse_flags
 from orlop.runtime.log import Log
 from orlop.runtime.protocol import Hello
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .fake_executor import ExecutorEnd
 
 
@@ -67,3 +69,19 @@ def test_the_state_root_is_that_of_the_flag(executor: ExecutorEnd, words: list[s
 def test_an_answer_prints_nothing_and_succeeds_unless_told_otherwise() -> None:
     assert (Answer().stdout, Answer().code) == ("", 0)
     assert (Answer("x", 3).stdout, Answer("x", 3).code) == ("x", 3)
+
+
+def test_a_file_of_a_flag_is_read_to_its_limit(executor: ExecutorEnd, tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"abcdef")
+    call = _call(executor)
+    assert call.read("x", f"{tmp_path}/f", max_bytes=10, hint="h") == b"abcdef"
+    assert call.read("x", f"{tmp_path}/f", max_bytes=3, hint="h") == b"abcd"
+
+
+def test_a_file_of_a_flag_that_cannot_be_read_names_the_flag(executor: ExecutorEnd, tmp_path: Path) -> None:
+    with pytest.raises(NotFound) as missing:
+        _call(executor).read("x", f"{tmp_path}/f", max_bytes=1, hint="give one")
+    assert str(missing.value) == f"--x: {tmp_path}/f does not exist; give one"
+    with pytest.raises(InvalidArgument) as directory:
+        _call(executor).read("x", str(tmp_path), max_bytes=1, hint="give one")
+    assert str(directory.value) == f"--x: read {tmp_path}: EISDIR (Is a directory); give one"

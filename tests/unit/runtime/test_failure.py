@@ -219,3 +219,23 @@ def test_an_init_that_ended_without_a_word_is_told() -> None:
 def test_a_report_about_a_step_that_the_plan_does_not_have_is_told() -> None:
     message = explain(Plan("cannot test"), _report("mkdir", errno.EIO, section=7)).message
     assert message == "cannot test: mkdir: EIO (Input/output error)"
+
+
+@pytest.mark.parametrize(
+    ("origins", "field", "place"),
+    [
+        ({}, "process.cwd", "config.json: process.cwd"),
+        ({"process.cwd": "--cwd"}, 'process.cwd ("/x")', '--cwd ("/x")'),
+        ({"process.cwd": "--cwd"}, "process.cwdx", "config.json: process.cwdx"),
+        ({"process.args[0]": "command"}, 'process.args[0] ("ls")', 'command ("ls")'),
+        ({"process": "/p.json"}, 'process.cwd ("/x")', '/p.json: cwd ("/x")'),
+        ({"process": "/p.json"}, "process", "/p.json"),
+        ({"process": "/p.json"}, "linux.seccomp", "config.json: linux.seccomp"),
+        ({"process": "/p.json"}, "--pid-file /x", "--pid-file /x"),
+    ],
+)
+def test_a_field_is_told_by_where_it_was_set(origins: dict[str, str], field: str, place: str) -> None:
+    plan = _plan("chdir", field, s0="/x")
+    plan.origins = origins
+    message = explain(plan, _report("chdir", errno.EXDEV)).message
+    assert message.startswith(f'cannot run container "web": {place}: chdir "/x"')

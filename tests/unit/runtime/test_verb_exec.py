@@ -12,7 +12,16 @@ from orlop.runtime.call import Call
 from orlop.runtime.command_line import GLOBAL_FLAGS, Options, parse_flags
 from orlop.runtime.log import Log
 from orlop.runtime.protocol import Hello
-from orlop.runtime.verb_exec import VERB, _cgroup_joins, _check_terminal, _id, _process, _user, _with_capabilities
+from orlop.runtime.verb_exec import (
+    VERB,
+    _cgroup_joins,
+    _check_terminal,
+    _id,
+    _origins,
+    _process,
+    _user,
+    _with_capabilities,
+)
 
 from .samples import make_sample, sample_config
 
@@ -186,9 +195,48 @@ def test_a_process_that_cannot_be_made_is_refused(call: Callable[..., Call], wor
     assert _refusal(lambda: _process(call(*words), sample_config())) == message
 
 
-@pytest.mark.parametrize("words", [["--cwd", "tmp"], ["-e", "A"], ["-e", "=x"]])
-def test_flags_are_checked_as_the_configuration_is(call: Callable[..., Call], words: list[str]) -> None:
-    assert _refusal(lambda: _process(call(*words, "web", "ls"), sample_config())).startswith("exec: ")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--cwd", "tmp", "web", "ls"], '--cwd: "tmp" is not an absolute path; begin it with /'),
+        (["-e", "A", "web", "ls"], '--env: "A" is not NAME=VALUE; write it so'),
+        (["-e", "=x", "web", "ls"], '--env: "=x" is not NAME=VALUE; write it so'),
+        (["web", ""], "command: it is empty; name the program to run"),
+    ],
+)
+def test_flags_are_checked_as_the_configuration_is_and_named(
+    call: Callable[..., Call], words: list[str], message: str
+) -> None:
+    assert _refusal(lambda: _process(call(*words), sample_config())) == message
+
+
+@pytest.mark.parametrize(
+    ("words", "origins"),
+    [
+        (["web", "ls"], {"process.args[0]": "command"}),
+        (["--cwd", "/x", "web", "ls"], {"process.args[0]": "command", "process.cwd": "--cwd"}),
+        (["-g", "5", "web", "ls"], {"process.args[0]": "command", "process.user": "--additional-gids"}),
+        (["-g", "5", "-u", "1", "web", "ls"], {"process.args[0]": "command", "process.user": "--user"}),
+        (["-t", "-d", "web", "ls"], {"process.args[0]": "command", "process.terminal": "--tty"}),
+        (["-p", "/p.json", "--cwd", "/x", "web"], {"process": "/p.json"}),
+    ],
+)
+def test_what_does_not_come_from_the_configuration_is_known(
+    call: Callable[..., Call], words: list[str], origins: dict[str, str]
+) -> None:
+    assert _origins(call(*words)) == origins
+
+
+@pytest.mark.parametrize("kind", ["directory", "loop"])
+def test_a_process_file_that_cannot_be_read_is_named(call: Callable[..., Call], tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "p"
+    if kind == "directory":
+        path.mkdir()
+    else:
+        path.symlink_to(path)
+    text = {"directory": "EISDIR (Is a directory)", "loop": "ELOOP (Too many levels of symbolic links)"}[kind]
+    message = _refusal(lambda: _process(call("-p", "p", "web"), sample_config()))
+    assert message == f"--process: read {path}: {text}; give a file with the process as JSON"
 
 
 def test_a_process_file_replaces_everything(call: Callable[..., Call], tmp_path: Path) -> None:

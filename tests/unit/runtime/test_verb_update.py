@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orlop.errors import InvalidArgument
+from orlop.oci.field_checks import Context
 from orlop.plan.cgroups import CgroupDirectory, CgroupPlacement, LimitWrite
 from orlop.runtime.verb_update import VERB, _number, _widen_first
 
@@ -143,6 +144,7 @@ def test_limits_may_come_from_the_callers_standard_input(orun: Orun, v2: Path, t
     ("words", "message"),
     [
         (["-r", "none"], "--resources: {directory}/none does not exist; give a file, or -"),
+        (["-r", "."], "--resources: read {directory}: EISDIR (Is a directory); give a file, or -"),
         (["-r", "list"], '--resources: it must be a JSON object; for example {{"pids": {{"limit": 10}}}}'),
         (["--blkio-weight", "10"], "--blkio-weight: not supported by this version of orun; drop it"),
         (["--l3-cache-schema", "x"], "--l3-cache-schema: not supported by this version of orun; drop it"),
@@ -161,8 +163,7 @@ def test_what_is_no_limit_is_refused(orun: Orun, v2: Path, tmp_path: Path, words
 def test_a_file_is_checked_as_the_configuration_is(orun: Orun, v2: Path, tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text('{"pids": {"limit": "many"}}', encoding="ascii")
     outcome = orun("update", "-r", "r.json", "web")
-    assert outcome.err.startswith("orun: update: ")
-    assert 'pids.limit: "many" is not a whole number' in outcome.err
+    assert outcome.err.startswith(f'orun: {tmp_path}/r.json: pids.limit: "many" is not a whole number')
     assert _read(v2 / "pids.max") == "max"
 
 
@@ -170,10 +171,10 @@ def test_a_limit_that_the_kernel_refuses_puts_the_earlier_ones_back(orun: Orun, 
     (v2 / "pids.max").unlink()
     outcome = orun("update", "--memory", "4096", "--pids-limit", "5", "web")
     assert outcome.err == (
-        'orun: cannot update container "web": pids.limit: '
+        'orun: cannot update container "web": --pids-limit: '
         f'write {v2}/pids.max: "5": ENOENT (No such file or directory);'
-        " the kernel refuses the value; all limits are as before\n"
-    ).replace("pids.limit", "linux.resources.pids.limit")
+        " this kernel has no such limit; all limits are as before\n"
+    )
     assert _read(v2 / "memory.max") == "max"
 
 
@@ -181,7 +182,7 @@ def test_a_controller_that_the_host_lacks_is_named(orun: Orun, root: Path, child
     make_sample(root, pid=child.pid)
     outcome = orun("update", "--pids-limit", "5", "web")
     assert outcome.code == 1
-    assert "pids.limit: this host has no pids cgroup controller; drop it" in outcome.err
+    assert "--pids-limit: this host has no pids cgroup controller; drop it" in outcome.err
 
 
 @pytest.mark.parametrize("cgroup", ["v1", "v2"])
@@ -194,8 +195,8 @@ def test_a_limit_below_what_is_in_use_is_refused_when_that_is_to_be_checked(
     (tmp_path / "r.json").write_text(json.dumps({"memory": memory}), encoding="ascii")
     outcome = orun("update", "-r", "r.json", "web")
     assert outcome.err == (
-        'orun: cannot update container "web": linux.resources.memory.limit: 1999 is less than the 2000 bytes in use;'
-        " raise it, or drop checkBeforeUpdate\n"
+        f'orun: cannot update container "web": {tmp_path}/r.json: memory.limit: 1999 is less than the 2000 bytes in'
+        " use; raise it, or drop checkBeforeUpdate\n"
     )
     assert {path.name: _read(path) for path in directory.iterdir()} == before
     memory["limit"] = 2000
@@ -221,12 +222,39 @@ def test_v1_gets_the_larger_of_memory_and_swap_first_when_it_grows(
         LimitWrite("memory.limit", "memory", "memory.limit_in_bytes", "150"),
         LimitWrite("memory.swap", "memory", "memory.memsw.limit_in_bytes", swap),
     ]
-    assert [write.file for write in _widen_first(writes, placement)] == files
+    assert [write.file for write in _widen_first(writes, placement, Context("update"))] == files
 
 
 def test_limits_of_v1_are_written(orun: Orun, v1: Path) -> None:
     assert orun("update", "--memory", "1000", "--memory-swap", "2000", "web").err == ""
     assert (_read(v1 / "memory.limit_in_bytes"), _read(v1 / "memory.memsw.limit_in_bytes")) == ("1000", "2000")
+
+
+@pytest.mark.parametrize(("words", "place"), [(["--memory", "1000", "--memory-swap", "2000"], "--memory-swap"),
+                                              (["-r", "r.json"], "{directory}/r.json: memory.swap")])  # fmt: skip
+def test_swap_that_the_kernel_does_not_account_for_is_named(
+    orun: Orun, v1: Path, tmp_path: Path, words: list[str], place: str
+) -> None:
+    (v1 / "memory.memsw.limit_in_bytes").unlink()
+    (tmp_path / "r.json").write_text('{"memory": {"limit": 1000, "swap": 2000}}', encoding="ascii")
+    assert orun("update", *words, "web").err == (
+        f'orun: cannot update container "web": {place.format(directory=tmp_path)}: this kernel does not account for'
+        f" swap: {v1}/memory.memsw.limit_in_bytes does not exist; boot it with swapaccount=1, or drop it\n"
+    )
+    assert _read(v1 / "memory.limit_in_bytes") == "100"
+
+
+@pytest.mark.parametrize(("words", "place"), [(["--memory-swap", "5"], "--memory-swap"),
+                                              (["-r", "r.json"], "{directory}/r.json: memory.swap")])  # fmt: skip
+def test_what_a_layout_cannot_do_is_refused_by_flag_or_file(
+    orun: Orun, v2: Path, tmp_path: Path, words: list[str], place: str
+) -> None:
+    (tmp_path / "r.json").write_text('{"memory": {"swap": 5}}', encoding="ascii")
+    subject = f'orun: cannot update container "web": {place.format(directory=tmp_path)}'
+    assert orun("update", *words, "web").err == (
+        f"{subject}: on cgroup v2 a swap limit needs a memory limit; set both\n"
+    )
+    assert _read(v2 / "memory.swap.max") == "max"
 
 
 def test_a_stopped_container_is_refused(orun: Orun, root: Path) -> None:
