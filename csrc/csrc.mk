@@ -7,7 +7,7 @@ FUZZ_CC ?= $(firstword $(foreach name,clang clang-19 clang-14,$(shell command -v
 SANITIZE_CC ?= gcc
 
 CSRC_COMMON := plan.c execute.c fail.c message.c sync.c resolve.c template.c proc.c ops_file.c ops_process.c ops_mount.c \
-	long_options.c no_pivot.c ops_namespace.c copy_tree.c cgroup.c hook.c start.c console.c supervise.c \
+	long_options.c no_pivot.c ops_namespace.c copy_tree.c cgroup.c hook.c interrupt.c start.c console.c supervise.c \
 	trace.c
 CSRC_ORUN := $(addprefix csrc/,$(CSRC_COMMON) front.c main.c)
 CSRC_EXEC_PLAN := $(addprefix csrc/,$(CSRC_COMMON) exec_plan.c)

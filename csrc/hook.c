@@ -11,6 +11,7 @@
 
 #include "deadline.h"
 #include "executor.h"
+#include "interrupt.h"
 #include "syscalls.h"
 
 /* What one run holds on our side. */
@@ -124,15 +125,16 @@ static void kill_group(struct run *run)
     k_pidfd_send_signal(run->pidfd, SIGKILL); /* it may not have had the time to call setpgid */
 }
 
-static int wait_for_end(struct executor *x, const struct operation *op, struct run *run)
+static int wait_for_end(struct executor *x, const struct operation *op, struct run *run, int signals)
 {
     struct deadline deadline = deadline_after(op->n1);
     for (;;) {
-        struct pollfd fds[3] = {{.fd = run->pidfd, .events = POLLIN},
+        struct pollfd fds[4] = {{.fd = run->pidfd, .events = POLLIN},
                                 {.fd = run->failed, .events = POLLIN},
-                                {.fd = run->input, .events = POLLOUT}};
+                                {.fd = run->input, .events = POLLOUT},
+                                {.fd = signals, .events = POLLIN}};
         int left = op->n1 ? deadline_left_ms(&deadline) : -1;
-        int ready = poll(fds, 3, left);
+        int ready = poll(fds, 4, left);
         if (ready < 0 && errno != EINTR)
             return fail(x, errno, "poll");
         if (ready == 0) {
@@ -154,12 +156,28 @@ static int wait_for_end(struct executor *x, const struct operation *op, struct r
             int status = reap(run);
             return status ? fail_waited(x, status, "", "") : 0;
         }
+        /* A ^C of the terminal does not reach it by itself: it has a process group of its own. */
+        if (fds[3].revents) {
+            kill_group(run);
+            reap(run);
+            return fail_interrupted(x, signals);
+        }
     }
+}
+
+/* Outer: what ends us ends the hook first. Before `clone`, and in a plan without one, nothing is blocked yet. */
+static int block_interrupts(struct executor *x, sigset_t *mask)
+{
+    sigset_t set;
+    interrupts(&set);
+    sigprocmask(SIG_BLOCK, x->is_inner ? NULL : &set, mask);
+    return x->is_inner ? -1 : open_interrupts();
 }
 
 int op_hook(struct executor *x, const struct operation *op)
 {
     struct run run = {.pidfd = -1, .input = -1, .failed = -1};
+    sigset_t mask;
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct sigaction before;
     const char *template = text(x, op->s1);
@@ -171,9 +189,11 @@ int op_hook(struct executor *x, const struct operation *op)
         return fail(x, ENOMEM, NULL);
     run.state = state;
     sigaction(SIGPIPE, &ignore, &before);
+    int signals AUTO_CLOSE = block_interrupts(x, &mask);
     int result = start(x, op, &run);
     if (result == 0)
-        result = wait_for_end(x, op, &run);
+        result = wait_for_end(x, op, &run, signals);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
     sigaction(SIGPIPE, &before, NULL);
     close_fd(&run.pidfd);
     close_fd(&run.input);

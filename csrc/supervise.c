@@ -52,7 +52,8 @@ static void start_relay(struct relay *relay, int master)
     if (tcgetattr(0, &relay->saved) == 0) {
         raw = relay->saved;
         cfmakeraw(&raw);
-        relay->is_raw = tcsetattr(0, TCSADRAIN, &raw) == 0;
+        /* Not TCSADRAIN: a terminal that was stopped by ^S never drains. Raw, it goes on by itself. */
+        relay->is_raw = tcsetattr(0, TCSANOW, &raw) == 0;
     }
     copy_window_size(0, master);
 }
@@ -60,7 +61,7 @@ static void start_relay(struct relay *relay, int master)
 static void stop_relay(struct relay *relay)
 {
     if (relay->is_raw)
-        tcsetattr(0, TCSADRAIN, &relay->saved);
+        tcsetattr(0, TCSANOW, &relay->saved); /* what was written was processed as it was written */
     relay->is_raw = false;
 }
 

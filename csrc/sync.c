@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "interrupt.h"
 #include "syscalls.h"
 
 int sync_send(struct executor *x, enum report_type type, uint64_t number, int fd)
@@ -206,12 +207,20 @@ int op_release(struct executor *x, const struct operation *op)
     return type < 0 ? -1 : fail_init_ended(x, " before it was ready");
 }
 
+static int receive_unless_interrupted(struct executor *x, int signals)
+{
+    if (x->sync >= 0 && wait_unless_interrupted(x, x->sync, signals) < 0)
+        return -1;
+    return outer_receive(x, 0);
+}
+
 int op_wait_signal(struct executor *x, const struct operation *op)
 {
     if (x->sync < 0)
         return fail(x, ENOTCONN, "no inner process");
+    int signals AUTO_CLOSE = open_interrupts();
     for (;;) {
-        int type = outer_receive(x, 0);
+        int type = receive_unless_interrupted(x, signals);
         if (type < 0)
             return -1;
         if (type == 0)
@@ -224,8 +233,8 @@ int op_wait_signal(struct executor *x, const struct operation *op)
 int op_wait_exec(struct executor *x, const struct operation *op)
 {
     (void)op;
-    int type;
-    while ((type = outer_receive(x, 0)) > 0)
+    int type, signals AUTO_CLOSE = open_interrupts();
+    while ((type = receive_unless_interrupted(x, signals)) > 0)
         ;
     if (type < 0)
         return -1;

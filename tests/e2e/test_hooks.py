@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -240,3 +241,59 @@ def test_a_failing_hook_is_told_by_its_field(container: Container, directory: Pa
     line = outcome.err.splitlines()[-1]
     assert re.search(rf"config\.json: hooks\.{kind}\[0\].*: /bin/sh exited with status 7", line)
     assert json.loads(log.read_text().splitlines()[-1])["msg"] in line
+
+
+# -- ^C before the program runs ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime", "createContainer", "startContainer", "poststart"])
+@orun_only("runc waits for the hook; only ^C of a terminal ends that, for it is in the same process group")
+def test_a_signal_during_a_hook_ends_the_start_and_leaves_nothing(
+    container: Container, log: HookLog, directory: Path, kind: str, number: signal.Signals
+) -> None:
+    add_hook(container, kind, log.script(kind, f"cd {directory} && exec sleep 1000"))
+    add_hook(container, "poststop", log.script("poststop"))
+    call = container.begin_run("sleep", "10000")
+    wait_until(lambda: kind in log.names(), "the hook")
+    call.signal(number)
+    outcome = call.wait()
+    assert outcome.code == 1
+    assert f"interrupted by {number.name}" in outcome.err
+    if kind in ("prestart", "createRuntime", "poststart"):
+        assert f"hooks.{kind}[0]" in outcome.err
+    assert log.names() == [kind, "poststop"]
+    assert not container.exists()
+    assert cgroups_of(container.id) == []
+
+
+@orun_only("runc waits for the hook")
+def test_a_signal_during_create_leaves_nothing(container: Container, log: HookLog) -> None:
+    add_hook(container, "createRuntime", log.script("createRuntime", "sleep 1000"))
+    call = container.begin_create("true")
+    wait_until(lambda: log.names() == ["createRuntime"], "the hook")
+    call.signal(signal.SIGHUP)
+    outcome = call.wait()
+    assert outcome.code == 1
+    assert f'cannot create container "{container.id}": config.json: hooks.createRuntime[0]: interrupted' in outcome.err
+    assert not container.exists()
+
+
+def test_a_signal_that_the_caller_ignores_does_not_end_a_start(container: Container, log: HookLog) -> None:
+    add_hook(container, "createRuntime", log.script("createRuntime", "sleep 0.5; echo done >> " + str(log.path)))
+    container.runtime.prefix = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh"]
+    call = container.begin_run("echo", "it ran")
+    wait_until(lambda: bool(log.path.read_text()), "the hook")
+    call.signal(signal.SIGHUP)
+    assert call.wait().check().out == "it ran\n"
+
+
+@orun_only("runc waits for the hook")
+def test_a_signal_during_a_poststop_hook_ends_the_hook_and_not_the_delete(container: Container, log: HookLog) -> None:
+    add_hook(container, "poststop", log.script("poststop", "sleep 1000"))
+    container.create("true").check()
+    call = container.runtime.begin("delete", "--force", container.id)
+    wait_until(lambda: log.names() == ["poststop"], "the hook")
+    call.signal(signal.SIGTERM)
+    assert call.wait().code == 0
+    assert not container.exists()

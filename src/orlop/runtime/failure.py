@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from errno import EINTR
+
 from orlop.errors import KernelError, OrlopError
 from orlop.linux.errno_text import errno_advice, errno_name_and_text
 from orlop.plan.operation_table import BY_NAME, OPERATIONS
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from orlop.runtime.protocol import Report
 
 _BY_CODE = {row.code: row for row in OPERATIONS}
+
+# What a signal such as ^C ends: the executor says which one it was.
+_CAN_BE_INTERRUPTED = ("hook", "wait_signal", "wait_exec")
 
 _OPTIONS_MAX = 256  # an overlay's can be many pages
 
@@ -35,6 +40,10 @@ def explain(plan: Plan, report: Report) -> OrlopError:
     operation = _BY_CODE[report.code].name if report.code in _BY_CODE else f"operation {report.code}"
     step = None if report.where == WHERE_STARTER else plan.step(report.section, report.index)
     parts = [plan.subject]
+    if report.errno == EINTR and operation in _CAN_BE_INTERRUPTED:
+        if step and operation == "hook":
+            parts.append(_place(plan, step.field))
+        return KernelError(": ".join([*parts, report.detail]))
     field = step.field if step else _FIELD_AFTER_START.get(operation, "")
     if field:
         parts.append(_place(plan, field))

@@ -239,3 +239,13 @@ def test_a_field_is_told_by_where_it_was_set(origins: dict[str, str], field: str
     plan.origins = origins
     message = explain(plan, _report("chdir", errno.EXDEV)).message
     assert message.startswith(f'cannot run container "web": {place}: chdir "/x"')
+
+
+@pytest.mark.parametrize(
+    ("operation", "place"),
+    [("hook", "config.json: hooks.prestart[0]: "), ("wait_signal", ""), ("wait_exec", "")],
+)
+def test_an_interrupt_is_told_as_what_it_is(operation: str, place: str) -> None:
+    plan = _plan(operation, "hooks.prestart[0]", s0="/h")
+    error = explain(plan, _report(operation, errno.EINTR, detail="interrupted by SIGINT"))
+    assert str(error) == f'cannot run container "web": {place}interrupted by SIGINT'
