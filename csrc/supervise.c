@@ -16,6 +16,7 @@
 #include <termios.h>
 
 #include "executor.h"
+#include "interrupt.h"
 #include "sync.h"
 #include "syscalls.h"
 
@@ -31,6 +32,7 @@ struct buffer {
 
 struct relay {
     int master; /* -1: no terminal */
+    int out;    /* our stdout, opened anew when it is a terminal: others may rely on its flags */
     bool stdin_is_open, stdout_is_open, is_hung_up, is_raw;
     struct termios saved;
     struct buffer to_master, from_master;
@@ -49,6 +51,8 @@ static void start_relay(struct relay *relay, int master)
     relay->master = master;
     relay->stdin_is_open = relay->stdout_is_open = true;
     fcntl(master, F_SETFL, O_NONBLOCK); /* our own description: init's copy is closed */
+    /* A terminal that polls writable may take less than we have; a write that waits for its reader would forward no signal. */
+    relay->out = isatty(1) ? open("/proc/self/fd/1", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC) : -1;
     if (tcgetattr(0, &relay->saved) == 0) {
         raw = relay->saved;
         cfmakeraw(&raw);
@@ -63,6 +67,12 @@ static void stop_relay(struct relay *relay)
     if (relay->is_raw)
         tcsetattr(0, TCSANOW, &relay->saved); /* what was written was processed as it was written */
     relay->is_raw = false;
+    close_fd(&relay->out);
+}
+
+static int output_of(const struct relay *relay)
+{
+    return relay->out >= 0 ? relay->out : 1;
 }
 
 static bool is_transient(int error)
@@ -141,7 +151,7 @@ static void relay_once(struct relay *relay, const struct pollfd *in, const struc
 {
     if (in->revents && is_empty(&relay->to_master) && !fill(&relay->to_master, 0))
         relay->stdin_is_open = false;
-    if (out->revents && !is_empty(&relay->from_master) && !flush(&relay->from_master, 1)) {
+    if (out->revents && !is_empty(&relay->from_master) && !flush(&relay->from_master, output_of(relay))) {
         relay->stdout_is_open = false; /* nobody reads: go on, and throw away what comes */
         relay->from_master.start = relay->from_master.end = 0;
     }
@@ -154,16 +164,20 @@ static void relay_once(struct relay *relay, const struct pollfd *in, const struc
     }
 }
 
-/* init is dead: what it wrote last is still in the pty. Processes that outlive it may write on; we do not wait for them. */
+/* init is dead: what it wrote last is still in the pty. Processes that outlive it may write on; we do not wait for them, nor,
+ * once a signal asks us to end, for somebody to read. */
 static void drain(struct relay *relay)
 {
+    int signals AUTO_CLOSE = relay->master < 0 ? -1 : open_interrupts();
     if (relay->master < 0)
         return;
     for (;;) {
-        struct pollfd out = {.fd = 1, .events = POLLOUT};
+        struct pollfd fds[2] = {{.fd = output_of(relay), .events = POLLOUT}, {.fd = signals, .events = POLLIN}};
         while (relay->stdout_is_open && !is_empty(&relay->from_master)) {
-            poll(&out, 1, -1);
-            relay->stdout_is_open = flush(&relay->from_master, 1);
+            poll(fds, 2, -1);
+            if (fds[1].revents && !fds[0].revents)
+                return;
+            relay->stdout_is_open = flush(&relay->from_master, output_of(relay));
         }
         relay->from_master.start = relay->from_master.end = 0;
         if (!fill(&relay->from_master, relay->master) || is_empty(&relay->from_master))
@@ -181,7 +195,7 @@ static int wait_once(struct executor *x, struct relay *relay, int signals)
         [SIGNALS] = {.fd = signals, .events = POLLIN},
         [SYNC] = {.fd = x->sync, .events = POLLIN},
         [IN] = {.fd = relay->master >= 0 && relay->stdin_is_open && !has_input ? 0 : -1, .events = POLLIN},
-        [OUT] = {.fd = has_output ? 1 : -1, .events = POLLOUT},
+        [OUT] = {.fd = has_output ? output_of(relay) : -1, .events = POLLOUT},
         [MASTER] = {.fd = has_output && !has_input ? -1 : master,
                     .events = (short)((has_output ? 0 : POLLIN) | (has_input ? POLLOUT : 0))},
     };
@@ -213,7 +227,7 @@ int op_supervise(struct executor *x, const struct operation *op)
         return fail(x, ESRCH, "no init");
     memset(&relay, 0, offsetof(struct relay, to_master));
     relay.to_master.start = relay.to_master.end = relay.from_master.start = relay.from_master.end = 0;
-    relay.master = -1;
+    relay.master = relay.out = -1;
     sigfillset(&all);
     int signals AUTO_CLOSE = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals < 0)

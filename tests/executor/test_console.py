@@ -163,6 +163,35 @@ def test_the_terminal_is_restored_when_init_is_killed(executor: Executor, root: 
     assert terminal.finish() == 137
 
 
+def _is_writable(fd: int) -> bool:
+    return bool(select.select([], [fd], [], 0)[1])
+
+
+def test_a_terminal_that_was_stopped_does_not_stop_the_relay(executor: Executor, root: Path) -> None:
+    master, slave = pty.openpty()
+    os.write(master, b"\x13")  # ^S
+    wait_until(lambda: not _is_writable(slave), "the stop of the terminal")
+    # Somebody's write waits, and with it whoever wants the terminal drained.
+    writer = subprocess.Popen(["/bin/echo", "held back"], stdout=slave)
+    wait_until(lambda: Path(f"/proc/{writer.pid}/stat").read_text().rpartition(")")[2].split()[0] == "S", "the writer")
+    process = executor.start(terminal_container(root, "exit 5"), stdin=slave, stdout=slave, stderr=slave)
+    assert process.wait(DEADLINE_S) == 5
+    assert writer.wait(DEADLINE_S) == 0
+    os.close(slave)
+    os.close(master)
+
+
+def test_a_terminal_that_nobody_reads_does_not_hold_back_signals(executor: Executor, root: Path) -> None:
+    terminal = Terminal(executor, terminal_container(root, "while :; do echo 0123456789; done"))
+    children = f"/proc/{terminal.process.pid}/task/{terminal.process.pid}/children"
+    wait_until(lambda: not _is_writable(terminal.slave), "a terminal full of output")
+    init = int(Path(children).read_text())
+    os.kill(init, signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{init}").exists(), "init's end to be noticed")
+    terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.finish() == 137
+
+
 def test_a_slave_that_nobody_holds_may_be_opened_again(executor: Executor, root: Path) -> None:
     script = "exec </dev/null >/dev/null 2>&1; busybox sleep 0.3; echo again > /dev/console; busybox sleep 0.3; exit 6"
     outcome = executor.run(terminal_container(root, script), stdin=subprocess.DEVNULL)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 from plan_file import Container, Executor, execute, hook, new_plan
 from waiting import is_alive, wait_until
+
+from orlop.plan.operations import BEST_EFFORT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,3 +137,49 @@ def test_a_failing_inner_hook_names_its_place(executor: Executor, root: Path) ->
     failure = executor.run(container.plan).failure()
     assert (failure.section, failure.index, failure.op, failure.where) == ("inner", index, "hook", "inner")
     assert failure.detail == "exited with status 1"
+
+
+def test_a_signal_ends_the_hook_and_the_plan(executor: Executor, tmp_path: Path) -> None:
+    plan = new_plan()
+    plan.outer.add("clone")
+    plan.inner.add("await", n0=1)
+    plan.cleanup.add("kill_init")
+    hook(plan.outer, ["/bin/sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 1000"])
+    process = executor.start(plan, stderr=subprocess.PIPE)
+    wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "", "the hook")
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert b"op=hook" in error
+    assert b"EINTR" in error
+    assert b"detail=interrupted by SIGINT" in error
+    assert not is_alive(int((tmp_path / "pid").read_text()))
+
+
+def test_a_signal_ends_the_wait_for_init(executor: Executor, root: Path, tmp_path: Path) -> None:
+    container = Container(root)
+    hook(container.inner, ["/bin/sh", "-c", f"> {tmp_path}/begun; exec sleep 1000"])
+    container.inner.add("signal", n0=1)
+    container.outer.add("wait_signal", n0=1)
+    process = executor.start(container.plan, stderr=subprocess.PIPE)
+    wait_until((tmp_path / "begun").exists, "the hook inside")
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert b"op=wait_signal" in error
+    assert b"detail=interrupted by SIGTERM" in error
+
+
+def test_without_a_clone_a_signal_ends_the_hook_too(executor: Executor, tmp_path: Path) -> None:
+    plan = new_plan()
+    plan.outer.add("close", fd=0)
+    hook(plan.outer, ["/bin/sh", "-c", f"> {tmp_path}/begun; exec sleep 1000"])
+    plan.outer.steps[-1]["flags"] = BEST_EFFORT
+    hook(plan.outer, ["/bin/sh", "-c", f"> {tmp_path}/next"])
+    process = executor.start(plan, stderr=subprocess.PIPE)
+    wait_until((tmp_path / "begun").exists, "the hook")
+    process.send_signal(signal.SIGHUP)
+    _, error = process.communicate(timeout=10)
+    assert (process.returncode, (tmp_path / "next").exists()) == (0, True)
+    assert error.startswith(b"warn ")
+    assert b"interrupted by SIGHUP" in error
