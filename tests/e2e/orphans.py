@@ -36,7 +36,9 @@ def children() -> list[int]:
 
 def collect() -> None:
     """Reap every orphan that has ended."""
-    for pid in children():
+    pids = children()
+    _own.intersection_update(pids)  # a pid that was waited for comes again, perhaps as an orphan's
+    for pid in pids:
         if pid not in _own and process_state(pid) == "Z":
             with contextlib.suppress(ChildProcessError):
                 _wait_status[pid] = os.waitpid(pid, 0)[1]
