@@ -23,7 +23,7 @@ from plan_file import (
     u64_blob,
 )
 
-from orlop.plan.operations import TARGET_LIKE_SOURCE, TARGET_MUST_EXIST
+from orlop.plan.operations import BEST_EFFORT, TARGET_LIKE_SOURCE, TARGET_MUST_EXIST
 
 
 def private_plan() -> Plan:
@@ -103,6 +103,24 @@ def test_a_bind_mount_and_its_attributes(executor: Executor, root: Path, tmp_pat
     script = "cat /srv/deep/file /etc/single; touch /srv/deep/x 2>/dev/null || echo refused"
     outcome = executor.run(container.run_in_foreground(["/bin/sh", "-c", script])).assert_success()
     assert outcome.stdout == "bound\nsingle\nrefused\n"
+
+
+def test_without_pivot_root_the_root_is_moved_and_no_proc_or_sys_of_the_host_is_left(
+    executor: Executor, root: Path
+) -> None:
+    container = Container(root)
+    container.inner.add("open", fd=91, s0="/", n0=os.O_PATH)
+    container.inner.add("pivot_root", at=container.root, n0=1)
+    # From the old root on: what was mounted on its /proc and /sys is gone, and the directories are empty.
+    for name in ("proc/self", "sys/kernel"):
+        container.inner.add("open", fd=92, at=91, s0=name, n0=os.O_PATH, flags=BEST_EFFORT)
+    outcome = executor.run(container.run_in_foreground(["/bin/sh", "-c", "echo moved; busybox ls /"]))
+    assert (outcome.code, outcome.stdout.split()[0]) == (0, "moved")
+    assert "bin" in outcome.stdout.split()
+    assert [(one.op, one.errno, one.detail) for one in outcome.records("warn")] == [
+        ("open", "ENOENT", "proc/self"),
+        ("open", "ENOENT", "sys/kernel"),
+    ]
 
 
 @pytest.mark.parametrize(
