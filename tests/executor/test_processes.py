@@ -125,7 +125,9 @@ def test_an_init_that_is_killed_is_told_with_the_step_it_was_at(executor: Execut
     plan.outer.add("wait_signal", n0=1)
     process = executor.start(plan, stderr=subprocess.PIPE)
     wait_until((tmp_path / "pid").exists, "the pid file")
-    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    pid = int((tmp_path / "pid").read_text())
+    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S", "init at its await")
+    os.kill(pid, signal.SIGKILL)
     _, error = process.communicate(timeout=10)
     assert b"section=inner index=1 op=await" in error
     assert b"detail=init was killed by signal 9 before it was ready" in error
