@@ -15,8 +15,11 @@ include csrc/csrc.mk
 PACKAGES := python3-venv libseccomp2 busybox-static
 # What only tests and the benchmark use: the peers, and a compiler with sanitizers for the executor's second build.
 TEST_PACKAGES := runc crun gcc libc6-dev
+# What `make peers` builds with, beside go and cargo.
+PEER_PACKAGES := gcc libc6-dev pkg-config libseccomp-dev libdbus-1-dev
 FUZZ_SECONDS ?= 60
 PYTEST_ARGS ?=
+PEERS ?=
 BENCH_ARGS ?=
 
 # Directories too, so that a file that goes away counts as a change.
@@ -46,7 +49,7 @@ with open("pyproject.toml", "rb") as file:
 endef
 export DEVELOPMENT_REQUIREMENTS
 
-.PHONY: help packages test-packages setup build demo test check check-python check-c fmt bench fuzz asan clean
+.PHONY: help packages test-packages setup build demo test check check-python check-c fmt bench peers fuzz asan clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -100,6 +103,10 @@ fmt: $(VENV)/.tools ## format and fix what can be fixed
 
 bench: setup build ## measure containers against runc, crun and newer peers (BENCH_ARGS="--quick" or "--write-docs")
 	$(PYTHON) bench/startup.py $(BENCH_ARGS)
+
+peers: ## build newer peers than Debian's where go and cargo are (PEERS="runc containerd youki")
+	$(call install,$(PEER_PACKAGES))
+	@scripts/peers $(PEERS)
 
 fuzz: ## fuzz the plan decoder for FUZZ_SECONDS (60)
 	@if ! command -v clang clang-19 clang-14 >/dev/null; then $(MAKE) --no-print-directory clang; fi
