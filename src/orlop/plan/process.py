@@ -52,8 +52,6 @@ class ProcessCompiler:
         inner = self._plan.inner
         inner.about("process")
         inner.add("sigmask")
-        # As runc does: kernels from 6.2 on remember an affinity that was set before the move into a cpuset.
-        inner.add("reset_affinity")
         inner.add("setsid")
         if keyring:
             inner.add("keyring", s0=keyring)
@@ -87,10 +85,16 @@ class ProcessCompiler:
             inner.add("rlimit", s0=kind, n0=RLIMIT_NUMBERS[kind], blob=blob)
 
     def drop_privileges(self, preserve_fds: int) -> None:
-        """Everything from the fds to the capabilities; afterwards nothing of the host can be reached or regained."""
+        """Everything from the fds to the capabilities; afterwards nothing of the host can be reached or regained.
+
+        Requires: an `await` before it, which the outer process releases after it has moved init to another CPU.
+        """
         inner = self._plan.inner
         no_new_privileges = bool(self._process.get("noNewPrivileges"))
         inner.about("process")
+        # After that `await`: right behind the clone the outer process binds init to the other CPUs, and may be second.
+        # As runc does it, after the cgroup: kernels from 6.2 on remember an affinity set before the move into a cpuset.
+        inner.add("reset_affinity")
         inner.add("close_range", n0=_FIRST_INHERITED_FD + preserve_fds)
         if not self._process.get("terminal"):
             inner.add("stdio_owner", n0=self._user.get("uid", 0))

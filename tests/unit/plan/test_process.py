@@ -29,6 +29,17 @@ def _last(plan: Plan, operation: str) -> Any:
     return [step for step in plan.inner.steps if step.operation == operation][-1]
 
 
+def test_every_cpu_is_taken_back_after_the_outer_process_has_moved_init_away(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    outer = [step.operation for step in compiled(config).sections()[0].steps]
+    inner = _names(compiled(config))
+    # The clone moves init to another CPU; only the last `await` tells for certain that this is over.
+    assert outer.index("clone") < len(outer) - 1 - outer[::-1].index("release")
+    assert "await" not in inner[inner.index("reset_affinity") :]
+    assert inner.count("reset_affinity") == 1
+
+
 @pytest.mark.parametrize("no_new_privileges", [True, False])
 def test_the_filter_comes_last_unless_it_needs_privilege(
     config: dict[str, Any], compiled: Callable[..., Plan], *, no_new_privileges: bool
@@ -120,12 +131,12 @@ def test_a_terminal_takes_the_place_of_stdio(config: dict[str, Any], compiled: C
 
 
 _NO_NEW_PRIVILEGES = [
-    *("await", "close_range", "stdio_owner", "no_new_privs", "chdir", "bounding_set", "identity", "capabilities"),
-    *("chdir", "lookup_program", "seccomp", "execve"),
+    *("await", "reset_affinity", "close_range", "stdio_owner", "no_new_privs", "chdir", "bounding_set", "identity"),
+    *("capabilities", "chdir", "lookup_program", "seccomp", "execve"),
 ]
 _NEW_PRIVILEGES = [
-    *("await", "close_range", "stdio_owner", "chdir", "seccomp", "bounding_set", "identity", "capabilities"),
-    *("chdir", "lookup_program", "execve"),
+    *("await", "reset_affinity", "close_range", "stdio_owner", "chdir", "seccomp", "bounding_set", "identity"),
+    *("capabilities", "chdir", "lookup_program", "execve"),
 ]
 
 
