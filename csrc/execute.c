@@ -58,6 +58,7 @@ static operation_function *const table[OPERATION_CODE_MAX + 1] = {
     [OP_MKNOD] = op_mknod,
     [OP_SYMLINK] = op_symlink,
     [OP_COPY_TREE] = op_copy_tree,
+    [OP_INHERIT_MODE] = op_inherit_mode,
     [OP_VERIFY_FILESYSTEM] = op_verify_filesystem,
     [OP_CHROOT] = op_chroot,
     [OP_SETHOSTNAME] = op_sethostname,

@@ -119,7 +119,7 @@ operation_function op_mkdir, op_rmdir, op_unlink, op_open, op_close, op_write, o
     op_write_self_proc, op_release, op_await, op_signal, op_wait_signal, op_wait_exec, op_await_start, op_connect_start,
     op_listen, op_hook, op_detach_planner, op_supervise, op_cleanup, op_kill_cgroup, op_subreaper, op_kill_init,
     op_open_tree, op_new_mount, op_target, op_move_mount, op_mount_setattr, op_propagation, op_pivot_root, op_mask,
-    op_readonly, op_mknod, op_symlink, op_copy_tree, op_verify_filesystem, op_chroot, op_sethostname, op_setdomainname,
+    op_readonly, op_mknod, op_symlink, op_copy_tree, op_inherit_mode, op_verify_filesystem, op_chroot, op_sethostname, op_setdomainname,
     op_sysctl, op_setsid, op_console, op_stdio_owner, op_rlimit, op_umask, op_keyring, op_identity, op_bounding_set,
     op_capabilities, op_no_new_privs, op_seccomp, op_chdir, op_lookup_program, op_close_range, op_execve,
     op_device_filter, op_connect, op_sigmask, op_reset_affinity, op_loopback, op_kill,

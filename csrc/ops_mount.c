@@ -141,6 +141,22 @@ int op_target(struct executor *x, const struct operation *op)
     return fill_slot(x, op->fd, fd) < 0 ? fail(x, errno, "%s", text(x, op->s0)) : 0;
 }
 
+int op_inherit_mode(struct executor *x, const struct operation *op)
+{
+    int mount, root;
+    struct stat covered;
+    const char *path = text(x, op->s0);
+    if (need_slot(x, op->fd, &mount) < 0 || need_slot(x, op->at, &root) < 0)
+        return -1;
+    int target AUTO_CLOSE = resolve(root, path, O_DIRECTORY, extra_resolve(op));
+    if (target < 0)
+        return errno == ENOENT ? 0 : fail(x, errno, "%s", path);
+    int top AUTO_CLOSE = openat(mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* the slot is O_PATH: no fchmod */
+    if (top < 0 || fstat(target, &covered) < 0 || fchmod(top, covered.st_mode & 07777) < 0)
+        return fail(x, errno, "%s", path);
+    return 0;
+}
+
 int op_move_mount(struct executor *x, const struct operation *op)
 {
     int mount, target;

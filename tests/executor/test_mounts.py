@@ -23,7 +23,13 @@ from plan_file import (
     u64_blob,
 )
 
-from orlop.plan.operations import BEST_EFFORT, TARGET_LIKE_SOURCE, TARGET_MUST_EXIST
+from orlop.plan.operations import (
+    BEST_EFFORT,
+    NO_SYMLINKS,
+    TARGET_DIRECTORY,
+    TARGET_LIKE_SOURCE,
+    TARGET_MUST_EXIST,
+)
 
 
 def private_plan() -> Plan:
@@ -231,6 +237,32 @@ def test_copy_tree_ends_in_the_depth(executor: Executor, tmp_path: Path) -> None
     plan.outer.add("copy_tree", fd=0, at=1)
     assert executor.run(plan).failure().errno == "ELOOP"
     shutil.rmtree(source)
+
+
+def test_inherit_mode_takes_the_mode_of_what_is_covered(executor: Executor, root: Path) -> None:
+    (root / "private").mkdir()
+    (root / "private").chmod(0o2710)
+    (root / "link").symlink_to("/private")
+    container = Container(root)
+    container.usual_mounts()
+    for slot, path in ((90, "/link"), (91, "/not-there")):
+        container.inner.add("new_mount", fd=slot, s0="tmpfs", s1="tmpfs")
+        container.inner.add("inherit_mode", fd=slot, at=container.root, s0=path)
+        container.inner.add("target", fd=92, at=container.root, s0=path, n0=0o755, n1=TARGET_DIRECTORY)
+        container.inner.add("move_mount", fd=slot, at=92, s0=path)
+    container.pivot()
+    container.drop()
+    plan = container.run_in_foreground(["/bin/busybox", "stat", "-c", "%a", "/private", "/not-there"])
+    outcome = executor.run(plan)
+    assert outcome.stdout.split() == ["2710", "1777"], outcome
+
+
+def test_inherit_mode_follows_no_link_where_none_may_be(executor: Executor, root: Path) -> None:
+    (root / "link").symlink_to("/")
+    container = Container(root)
+    container.inner.add("new_mount", fd=90, s0="tmpfs", s1="tmpfs")
+    container.inner.add("inherit_mode", fd=90, at=container.root, s0="/link", flags=NO_SYMLINKS)
+    assert executor.run(container.plan_with_wait()).failure().errno == "ELOOP"
 
 
 def test_sysctls_stay_beneath_our_own_procfs(executor: Executor, root: Path, tmp_path: Path) -> None:

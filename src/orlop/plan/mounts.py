@@ -243,6 +243,10 @@ class MountCompiler:
             inner.add("target", fd=self._target, at=self.root, s0=path, n0=0o755, n1=TARGET_DIRECTORY, flags=flags)
             inner.about(field)
             inner.add("copy_tree", fd=self._target, at=slot)
+        elif kind == "tmpfs" and not any(option.startswith("mode=") for option in data):
+            # As runc: over a directory of mode 700 the kernel's 1777 would be an open door.
+            inner.about(field, _TARGET_HINTS)
+            inner.add("inherit_mode", fd=slot, at=self.root, s0=path, flags=flags)
         self.attach(field, slot, path, flags=flags)
         self._options_after(field, slot, options)
         if not self._later or self._later[-1][1] != slot:

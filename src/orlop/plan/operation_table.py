@@ -73,6 +73,7 @@ def _rows() -> list[Operation]:
         row("mknod", "mknodat", {"at": "root", "s0": "path", "n0": "mode", "n1": "device", "blob": "owner"}, "Make a device node, parents too; an existing node must be the same device; blob: uid, gid as two u32; none: it stays ours."),
         row("symlink", "symlinkat", {"at": "root", "s0": "link", "s1": "points_to"}, "Make a symbolic link unless the name exists."),
         row("copy_tree", "copy", {"fd": "from", "at": "to"}, "Copy the content of one directory slot into another (tmpcopyup): files, directories, links, owners, modes, xattrs, times."),
+        row("inherit_mode", "fchmod", {"fd": "mount", "at": "root", "s0": "path"}, "Give the top of a detached mount the mode of the directory that it will cover; nothing there is success."),
         row("verify_filesystem", "fstatfs", {"fd": "slot", "n0": "magic", "n1": "negate"}, "Fail with EINVAL unless the slot is on a file system of this magic (n1=1: if it is)."),
         row("chroot", "chroot", {"at": "root"}, "fchdir and chroot(\".\"): a container without a mount namespace of its own."),
         # -- the process ----------------------------------------------------------------------------------------------

@@ -90,6 +90,20 @@ def test_tmpcopyup_copies_before_it_covers(config: dict[str, Any], compiled: Cal
     assert names.index("copy_tree") < names.index("move_mount")
 
 
+@pytest.mark.parametrize(("options", "inherits"), [([], True), (["size=1m"], True), (["mode=1777"], False)])
+def test_a_tmpfs_without_a_mode_takes_that_of_the_directory_below(
+    config: dict[str, Any], compiled: Callable[..., Plan], *, options: list[str], inherits: bool
+) -> None:
+    config["mounts"] = [{"destination": "/root", "type": "tmpfs", "options": options}]
+    steps = [step for step in compiled(config).inner.steps if step.field == "mounts[0] (/root)"]
+    names = [step.operation for step in steps]
+    assert ("inherit_mode" in names) is inherits
+    if inherits:
+        # Before the target is made: what is made for the mount has no mode to inherit.
+        assert names.index("inherit_mode") < names.index("target")
+        assert steps[names.index("inherit_mode")].s0 == "/root"
+
+
 def test_the_cgroup_is_joined_before_it_is_shown(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
     names = [(step.operation, step.field) for step in compiled(config).inner.steps]
     joined = max(index for index, (name, _) in enumerate(names) if name == "write_slot")
@@ -320,7 +334,7 @@ def test_a_tmpfs_is_read_only_after_every_mount_device_and_link(
 def test_a_writable_tmpfs_is_left_alone(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
     config["mounts"] = [{"destination": "/t", "type": "tmpfs"}]
     names = _about(compiled(config).inner, "mounts[0]")
-    assert names == ["new_mount", "target", "verify_filesystem", "move_mount", "close"]
+    assert names == ["new_mount", "inherit_mode", "target", "verify_filesystem", "move_mount", "close"]
 
 
 @pytest.mark.parametrize(
