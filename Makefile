@@ -13,8 +13,9 @@ SYSTEM_PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 include csrc/csrc.mk
 
 PACKAGES := python3-venv libseccomp2 busybox-static
-# What only tests and the benchmark use: the peers, and a compiler with sanitizers for the executor's second build.
-TEST_PACKAGES := runc crun gcc libc6-dev
+# What only tests and the benchmark use: peers, the callers of a runtime, and a compiler with sanitizers for the executor's
+# second build.
+TEST_PACKAGES := runc crun gcc libc6-dev podman conmon catatonit containerd buildah
 # What `make peers` builds with, beside go and cargo.
 PEER_PACKAGES := gcc libc6-dev pkg-config libseccomp-dev libdbus-1-dev
 FUZZ_SECONDS ?= 60

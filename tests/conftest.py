@@ -1,4 +1,4 @@
-"""What the tests need of a machine: the markers `needs_...`, and how a missing thing is told.
+"""What tests need of a machine: the markers `needs_...`, and how a missing thing is told; the runtime under test.
 
 A test that needs what is not there is skipped, and the skip names it. Where `CI` is set such a skip is a failure,
 because nobody reads the skips of a green run; `ORLOP_MAY_SKIP` lists the markers that CI's machine is known not to
@@ -17,7 +17,22 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+_REPOSITORY = Path(__file__).resolve().parents[1]
 _MARKERS = ("needs_root", "needs_cgroup_v2", "needs_userns", "needs_peer")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option of the tests that make containers."""
+    parser.addoption("--runtime", help="OCI runtime to test (default: .venv/bin/orun of this repository)")
+
+
+@pytest.fixture(scope="session")
+def program(request: pytest.FixtureRequest) -> Path:
+    """The runtime under test."""
+    path = Path(request.config.getoption("--runtime") or _REPOSITORY / ".venv/bin/orun")
+    assert path.exists(), f"{path} does not exist; run `make build`, or give --runtime PATH"
+    assert os.geteuid() == 0, "the tests that make containers need root"
+    return path.absolute()
 
 
 def _missing_root() -> str | None:

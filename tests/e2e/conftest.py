@@ -24,25 +24,10 @@ from .waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--runtime", help="OCI runtime to test (default: .venv/bin/orun of this repository)")
-
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "cold_only(reason): about the planner that each command starts for itself")
     config.addinivalue_line("markers", "orun_only(reason): a rule that an established runtime does not keep")
-
-
-@pytest.fixture(scope="session")
-def program(request: pytest.FixtureRequest) -> Path:
-    """The runtime under test."""
-    path = Path(request.config.getoption("--runtime", default=None) or _REPOSITORY / ".venv/bin/orun")
-    assert path.exists(), f"{path} does not exist; run `make build`, or give --runtime PATH"
-    assert os.geteuid() == 0, "the end-to-end tests make containers, so they need root"
-    return path.absolute()
 
 
 @pytest.fixture(scope="session")
