@@ -194,6 +194,17 @@ static int found_program(struct executor *x, const char *path)
     return 0;
 }
 
+/* In the words of the Go runtimes: docker(1) reads them, in lower case, to tell exit code 126 from 127 and its own 125. */
+static int program_failure(struct executor *x, int error, const char *name)
+{
+    if (error == EACCES)
+        return fail(x, error, "%s: permission denied", name);
+    if (error == ENOENT)
+        return fail(x, error, "%s: %s", name,
+                    strchr(name, '/') ? "no such file or directory" : "executable file not found in $PATH");
+    return fail(x, error, "%s", name);
+}
+
 static int search_path(struct executor *x, const char *name, const char *path)
 {
     char candidate[PROGRAM_SIZE];
@@ -210,17 +221,16 @@ static int search_path(struct executor *x, const char *name, const char *path)
         if (error == EACCES)
             kept = EACCES;
     }
-    return fail(x, kept, kept == ENOENT ? "%s: executable file not found in $PATH" : "%s", name);
+    return program_failure(x, kept, name);
 }
 
 int op_lookup_program(struct executor *x, const struct operation *op)
 {
     const char *name = text(x, op->s0);
     if (!strchr(name, '/'))
-        return op->s1 ? search_path(x, name, text(x, op->s1))
-                      : fail(x, ENOENT, "%s: executable file not found in $PATH", name);
+        return op->s1 ? search_path(x, name, text(x, op->s1)) : program_failure(x, ENOENT, name);
     int error = check_program(name);
-    return error ? fail(x, error, "%s", name) : found_program(x, name);
+    return error ? program_failure(x, error, name) : found_program(x, name);
 }
 
 int op_close_range(struct executor *x, const struct operation *op)

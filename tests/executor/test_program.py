@@ -27,11 +27,11 @@ from orlop.plan.operations import TEMPLATE_PID
 
 def test_a_program_that_is_missing_fails_before_the_exec(executor: Executor, root: Path) -> None:
     for name, path, errno, detail in [
-        ("/bin/missing", None, "ENOENT", "/bin/missing"),
+        ("/bin/missing", None, "ENOENT", "/bin/missing: no such file or directory"),
         ("missing", "/bin:/sbin", "ENOENT", "missing: executable file not found in $PATH"),
         ("missing", None, "ENOENT", "missing: executable file not found in $PATH"),
-        ("/bin", None, "EACCES", "/bin"),
-        ("plain", "/bin:/etc", "EACCES", "plain"),
+        ("/bin", None, "EACCES", "/bin: permission denied"),
+        ("plain", "/bin:/etc", "EACCES", "plain: permission denied"),
     ]:
         (root / "etc" / "plain").write_text("no program")
         container = Container(root)
