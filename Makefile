@@ -15,7 +15,7 @@ include csrc/csrc.mk
 PACKAGES := python3-venv libseccomp2 busybox-static
 # What only tests and the benchmark use: peers, the callers of a runtime, and a compiler with sanitizers for the executor's
 # second build.
-TEST_PACKAGES := runc crun gcc libc6-dev podman conmon catatonit containerd buildah
+TEST_PACKAGES := runc crun gcc libc6-dev podman conmon catatonit containerd buildah docker.io
 # What `make peers` builds with, beside go and cargo.
 PEER_PACKAGES := gcc libc6-dev pkg-config libseccomp-dev libdbus-1-dev
 FUZZ_SECONDS ?= 60
@@ -105,7 +105,7 @@ fmt: $(VENV)/.tools ## format and fix what can be fixed
 bench: setup build ## measure containers against runc, crun and newer peers (BENCH_ARGS="--quick" or "--write-docs")
 	$(PYTHON) bench/startup.py $(BENCH_ARGS)
 
-peers: ## build newer peers than Debian's where go and cargo are (PEERS="runc containerd youki")
+peers: ## build newer peers than Debian's where go and cargo are (PEERS="runc containerd crictl youki")
 	$(call install,$(PEER_PACKAGES))
 	@scripts/peers $(PEERS)
 

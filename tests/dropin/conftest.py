@@ -17,13 +17,12 @@ from e2e.bundle import make_template
 from e2e.leftovers import cgroups_of, leftover_mounts, processes_of
 from e2e.waiting import wait_until
 
+from . import containerd
 from .oci_layout import image_tar, rootfs_tar
 from .podman import IMAGE, Podman, configuration_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_CTR_IMAGE = "local/box:latest"
 
 # What podman makes itself beside the containers' cgroups, for conmon and for a pod, and does not always remove.
 _CALLERS_CGROUP = re.compile("conmon|[0-9a-f]{64}")
@@ -53,7 +52,7 @@ def layer(base: Path, template: Path) -> Path:
 @pytest.fixture(scope="session")
 def image(base: Path, layer: Path) -> Path:
     """An image of it, as a tar."""
-    return image_tar(layer, _CTR_IMAGE, base / "image.tar")
+    return image_tar(layer, containerd.IMAGE, base / "image.tar")
 
 
 @pytest.fixture

@@ -13,14 +13,12 @@ from .tool import Answer, Tool
 if TYPE_CHECKING:
     from pathlib import Path
 
-IMAGE = "local/box:latest"
+IMAGE = "docker.io/local/box:latest"  # written out, as CRI looks it up
 
-# `restrict_oom_score_adj`: without CAP_SYS_RESOURCE no score can be lowered.
+# For `ctr`: without what opens sockets that all daemons of a machine share.
 CONFIGURATION = """\
 version = 2
-
-[plugins."io.containerd.grpc.v1.cri"]
-restrict_oom_score_adj = true
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.nri.v1.nri"]
 """
 
 
@@ -42,12 +40,14 @@ class Containerd:
         version, _, rest = configuration.partition("\n")
         assert version.startswith("version = "), "a containerd configuration begins with its version"
         places = [version, f'root = "{self.directory}/root"', f'state = "{self.directory}/state"']
-        return "\n".join([*places, rest, "[grpc]", f'address = "{self.socket}"', ""])
+        tables = ["[grpc]", f'address = "{self.socket}"']
+        tables += ['[plugins."io.containerd.internal.v1.opt"]', f'path = "{self.directory}/opt"']
+        return "\n".join([*places, rest, *tables, ""])
 
     def start(self) -> None:
         """Start the daemon and wait until it answers."""
         with (self.directory / "containerd.log").open("ab") as log:
-            command = [self._programs / "containerd", "--config", self._configuration]
+            command: list[str | Path] = [self._programs / "containerd", "--config", self._configuration]
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment, cwd=self.directory
             )
@@ -61,13 +61,6 @@ class Containerd:
             self._process.terminate()
             self._process.wait(timeout=20)
             self._process = None
-
-    def dumped_configuration(self) -> str:
-        """The configuration as the daemon understands it."""
-        command = Tool(
-            [self._programs / "containerd", "--config", self._configuration], self.directory, self._environment
-        )
-        return command("config", "dump").out
 
     def ctr(self, *words: str | Path, code: int = 0, stdin: str = "") -> Answer:
         """`ctr WORDS`, which must end with this exit code."""

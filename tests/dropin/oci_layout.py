@@ -32,7 +32,7 @@ def image_tar(layer: Path, name: str, path: Path) -> Path:
         config = {
             "architecture": _ARCHITECTURES[os.uname().machine],
             "os": "linux",
-            "config": {"Env": ["PATH=/bin"], "Cmd": ["sh"]},
+            "config": {"Env": ["PATH=/bin"], "Cmd": ["sleep", "10000"]},
             "rootfs": {"type": "layers", "diff_ids": [layer_descriptor["digest"]]},
         }
         manifest = {

@@ -29,9 +29,9 @@ class Answer:
 
     @property
     def line(self) -> str:
-        """Stdout, which must be one line."""
-        (line,) = self.out.splitlines()
-        return line.strip()
+        """Stdout, which must be one line, without the space around it."""
+        (line,) = self.out.strip().splitlines()
+        return line
 
 
 class Tool:
