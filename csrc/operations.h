@@ -77,7 +77,7 @@ enum operation_code {
     OP_MKNOD = 69,
     OP_SYMLINK = 70,
     OP_COPY_TREE = 71,
-    OP_INHERIT_MODE = 105,
+    OP_INHERIT_MODE = 106,
     OP_VERIFY_FILESYSTEM = 72,
     OP_CHROOT = 73,
     OP_SETHOSTNAME = 80,
@@ -107,7 +107,7 @@ enum operation_code {
     OP_RESET_AFFINITY = 104,
 };
 
-#define OPERATION_CODE_MAX 105
+#define OPERATION_CODE_MAX 106
 
 /* X(code, name, call) for each operation: its name in messages, and the system call that a failure names. */
 #define OPERATION_TABLE(X) \
@@ -156,7 +156,7 @@ enum operation_code {
     X(69, "mknod", "mknodat") \
     X(70, "symlink", "symlinkat") \
     X(71, "copy_tree", "copy") \
-    X(105, "inherit_mode", "fchmod") \
+    X(106, "inherit_mode", "fchmod") \
     X(72, "verify_filesystem", "fstatfs") \
     X(73, "chroot", "chroot") \
     X(80, "sethostname", "sethostname") \

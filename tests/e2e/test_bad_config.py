@@ -111,7 +111,7 @@ TABLE = (
     Bad("process.terminal", True, "--console-socket"),
     Bad("process.consoleSize", {"height": 10}, "missing", "process.consoleSize.width", everywhere=False),
     Bad("process.selinuxLabel", "system_u:system_r:x:s0", "not supported"),
-    Bad("process.apparmorProfile", "a-profile", "not supported"),
+    Bad("process.apparmorProfile", "no-such-profile", "no profile of that name is loaded"),
     Bad("process.scheduler", {"policy": "SCHED_FIFO"}, "not supported", everywhere=False),
     Bad("process.ioPriority", {"class": "IOPRIO_CLASS_RT"}, "not supported", everywhere=False),
     # names

@@ -58,7 +58,7 @@ PROCESS = record(
                 {"type": one_of(RLIMIT_NAMES, "resource limit"), "soft": _U64, "hard": _U64}, ("type", "soft", "hard")
             )
         ),
-        "apparmorProfile": not_yet,
+        "apparmorProfile": _TEXT,
         "capabilities": record(
             dict.fromkeys(("effective", "bounding", "inheritable", "permitted", "ambient"), _CAPABILITIES)
         ),

@@ -237,6 +237,7 @@ class _CreateCompiler:
         self._procfs_sysctls()  # needs the host's fsopen rights, and no path at all
         self.mounts.finish()
         seal_root(inner, self.config["root"], root)
+        self.process.apparmor()  # after the hooks, which are not the container; needs the host's /proc
         change_root(inner, self.linux, root, no_pivot=self.request.no_pivot)
 
     def _chroot(self) -> None:
@@ -262,6 +263,7 @@ class _CreateCompiler:
                     hint='add {"type": "mount"} to linux.namespaces',
                 )
         inner = self.plan.inner
+        self.process.apparmor()
         inner.about(f"root.path ({self.rootfs})", {ENOENT: f"create {self.rootfs} or correct root.path"})
         inner.add("open", fd=self.mounts.root, s0=self.rootfs, n0=O_PATH | O_DIRECTORY)
         self.namespaces.become_root_of_user_namespace()

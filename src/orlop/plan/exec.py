@@ -38,6 +38,7 @@ def compile_exec(container_id: str, config: dict[str, Any], facts: HostFacts, re
         outer.about(f"--console-socket {request.console_socket}", _SOCKET_HINTS)
         outer.add("connect", fd=console, s0=request.console_socket)
     cgroup_slot = join_existing_cgroup(plan, request.cgroup_joins)
+    process.apparmor()  # by the host's /proc, which is out of reach in the container's mount namespace
     _join_namespaces(plan, request, kinds, cgroup_slot)
 
     outer = plan.after_clone

@@ -89,7 +89,7 @@ CODE = {
     "mknod": 69,
     "symlink": 70,
     "copy_tree": 71,
-    "inherit_mode": 105,
+    "inherit_mode": 106,
     "verify_filesystem": 72,
     "chroot": 73,
     "sethostname": 80,

@@ -26,6 +26,13 @@ _FIRST_INHERITED_FD = 3
 _NO_CAPABILITIES: dict[str, list[str]] = {}
 
 
+_APPARMOR_HINTS = {
+    ENOENT: "this host has no AppArmor, or no profile of that name is loaded; load it with apparmor_parser, or drop it",
+    EACCES: "the profile that the caller is under does not allow the change",
+    EPERM: "the profile that the caller is under does not allow the change",
+}
+
+
 class ProcessCompiler:
     """Writes the process steps of one plan. `process` is a validated process object of the runtime spec."""
 
@@ -83,6 +90,16 @@ class ProcessCompiler:
             )
             blob = u64_blob(limit["soft"], limit["hard"])
             inner.add("rlimit", s0=kind, n0=RLIMIT_NUMBERS[kind], blob=blob)
+
+    def apparmor(self) -> None:
+        """The AppArmor profile that the program's execve changes to, and a hook's that is run in here from now on.
+
+        Requires: the host's /proc, so it comes before the change of root, and in `exec` before the mount namespace.
+        """
+        profile = self._process.get("apparmorProfile")
+        if profile:
+            self._plan.inner.about("process.apparmorProfile", _APPARMOR_HINTS)
+            self._plan.inner.add("write_self_proc", s0="attr/apparmor/exec", blob=f"exec {profile}".encode())
 
     def drop_privileges(self, preserve_fds: int) -> None:
         """Everything from the fds to the capabilities; afterwards nothing of the host can be reached or regained.

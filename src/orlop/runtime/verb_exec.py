@@ -36,7 +36,7 @@ VERB = Verb(
         Flag("detach d", BOOL, "do not wait for the process"),
         Flag("pid-file", TEXT, "file to write the pid of the process to"),
         Flag("process-label", TEXT, "SELinux label (not supported yet)"),
-        Flag("apparmor", TEXT, "AppArmor profile (not supported yet)"),
+        Flag("apparmor", TEXT, "AppArmor profile"),
         Flag("no-new-privs", BOOL, "set no_new_privs for the process"),
         Flag("cap c", TEXTS, "a capability to add"),
         Flag("preserve-fds", NUMBER, "pass N more file descriptors, beyond stdio and $LISTEN_FDS"),
@@ -122,9 +122,8 @@ def _prepare(call: Call, container: Container) -> Plan:
 def _process(call: Call, config: dict[str, Any]) -> dict[str, Any]:
     """The process of `--process`, or the container's own with what the flags change."""
     options = call.options
-    for flag in ("process-label", "apparmor"):
-        if options.text(flag):
-            raise InvalidArgument(f"--{flag}: not supported by this version of orun", hint="drop it")
+    if options.text("process-label"):
+        raise InvalidArgument("--process-label: not supported by this version of orun", hint="drop it")
     if options.text("process"):
         path = call.path(options.text("process"))
         hint = "give a file with the process as JSON"
@@ -144,6 +143,8 @@ def _process(call: Call, config: dict[str, Any]) -> dict[str, Any]:
     process["env"] = [*(process.get("env") or []), *options.texts("env")]
     if options.flag("no-new-privs"):
         process["noNewPrivileges"] = True
+    if options.text("apparmor"):
+        process["apparmorProfile"] = options.text("apparmor")
     process["user"] = _user(call, process.get("user") or {})
     if options.texts("cap"):
         process["capabilities"] = _with_capabilities(process.get("capabilities") or {}, options.texts("cap"))

@@ -245,7 +245,6 @@ def test_what_the_specification_requires_must_be_there(path: str) -> None:
 
 
 _UNSUPPORTED = [
-    ("process.apparmorProfile", "profile"),
     ("process.selinuxLabel", "label"),
     ("process.scheduler", {"policy": "SCHED_FIFO", "priority": 1}),
     ("process.ioPriority", {"class": "IOPRIO_CLASS_BE", "priority": 4}),

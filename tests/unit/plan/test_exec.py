@@ -167,3 +167,11 @@ def test_no_file_of_the_host_is_opened_inside(
     assert not {"open", "open_tree", "connect", "write", "write_atomic"} & {step.operation for step in steps}
     (console,) = [step for step in steps if step.operation == "console"]
     assert (console.at, console.s0) == (-1, None)
+
+
+def test_an_apparmor_profile_is_set_while_the_hosts_proc_is_there(
+    config: dict[str, Any], placement: Callable[[str], CgroupPlacement]
+) -> None:
+    config["process"]["apparmorProfile"] = "docker-default"
+    names = [step.operation for step in _compile(config, placement("hybrid")).inner.steps]
+    assert names.index("write_self_proc") < names.index("setns")

@@ -276,3 +276,37 @@ def test_the_program_is_named_in_the_field_of_its_steps(config: dict[str, Any], 
     plan = compiled(config)
     assert {_last(plan, name).field for name in ("lookup_program", "execve")} == {'process.args[0] ("/bin/x")'}
     assert _last(plan, "execve").hints[errno.ENOENT] == "its interpreter or loader is missing in the rootfs"
+
+
+def test_an_apparmor_profile_is_set_by_the_hosts_proc_behind_the_hooks(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    config["process"]["apparmorProfile"] = "docker-default"
+    config["hooks"] = {"createContainer": [{"path": "/bin/true"}]}
+    names = _names(compiled(config))
+    step = _last(compiled(config), "write_self_proc")
+    assert (step.fd, step.s0, step.blob) == (-1, "attr/apparmor/exec", b"exec docker-default")
+    assert step.field == "process.apparmorProfile"
+    assert names.index("hook") < names.index("write_self_proc") < names.index("pivot_root")
+
+
+def test_without_a_mount_namespace_the_profile_is_set_before_the_chroot(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    config["process"]["apparmorProfile"] = "docker-default"
+    config["root"].pop("readonly", None)
+    config["mounts"] = []
+    linux = config["linux"]
+    linux["namespaces"] = [one for one in linux["namespaces"] if one["type"] != "mount"]
+    for field in ("maskedPaths", "readonlyPaths"):
+        linux.pop(field, None)
+    names = _names(compiled(config))
+    assert names.index("write_self_proc") < names.index("chroot")
+
+
+@pytest.mark.parametrize("profile", [None, ""])
+def test_no_profile_is_no_step(config: dict[str, Any], compiled: Callable[..., Plan], profile: str | None) -> None:
+    config["process"]["apparmorProfile"] = profile
+    if profile is None:
+        del config["process"]["apparmorProfile"]
+    assert "write_self_proc" not in _names(compiled(config))

@@ -187,7 +187,6 @@ def test_the_process_has_no_terminal_unless_asked_for(call: Callable[..., Call])
     ("words", "message"),
     [
         (["web"], "no command is given; write it after the container id, or use --process FILE"),
-        (["--apparmor", "x", "web", "ls"], "--apparmor: not supported by this version of orun; drop it"),
         (["--process-label", "x", "web", "ls"], "--process-label: not supported by this version of orun; drop it"),
     ],
 )
@@ -326,3 +325,10 @@ def test_the_process_gets_the_fds_of_socket_activation_too(orun: Orun, running: 
         return step.n0
 
     assert fds(environment={"LISTEN_FDS": "3"}) - fds() == 3
+
+
+def test_an_apparmor_profile_takes_the_place_of_the_containers(call: Callable[..., Call]) -> None:
+    config = sample_config()
+    config["process"]["apparmorProfile"] = "one"
+    assert _process(call("web", "ls"), config)["apparmorProfile"] == "one"
+    assert _process(call("--apparmor", "two", "web", "ls"), config)["apparmorProfile"] == "two"
