@@ -17,6 +17,7 @@ from .cri import Cri
 from .manual import installed_file, shown_file
 from .peers import built_peer
 from .podman import IMAGE, Podman, configuration_for
+from .tool import Tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +70,29 @@ def test_podmans_containers_keep_the_runtime_that_they_were_created_with(
         runtimes = [switched("inspect", "--format", "{{.OCIRuntime}}", name).line for name in ("old", "new")]
         assert runtimes == ["before", "orun"]
         assert switched("exec", "old", "echo", "alive").out == "alive\n"
+
+
+@pytest.mark.needs_peer("buildah")
+def test_buildah_follows_podmans_file(program: Path, directory: Path, token: str, template: Path) -> None:
+    configuration = directory / "containers.conf"
+    configuration.write_text(_containers_conf(program))
+    words: list[str | Path] = [
+        "buildah",
+        "--root",
+        directory / "root",
+        "--runroot",
+        directory / "run",
+        "--storage-driver",
+        "vfs",
+    ]
+    buildah = Tool(words, directory, {"CONTAINERS_CONF": str(configuration), "E2E_TOKEN": token})
+    name = buildah("from", "scratch").line
+    buildah("copy", name, template, "/")
+    step = ["--log-level", "debug", "run", "--isolation", "oci", "--network", "none", name, "/bin/echo", "made"]
+    answer = buildah(*step)
+    buildah("rm", name)
+    assert answer.out == "made\n"
+    assert f'Running [\\"{program}\\" \\"create\\"' in answer.err
 
 
 @pytest.fixture(params=[2, 3])
