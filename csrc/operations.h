@@ -5,7 +5,7 @@
 #define OPERATION_SIZE 40
 #define SLOT_MAX 256
 /* Of the whole table: an executor and a planner that differ here must not talk. */
-#define OPERATIONS_FINGERPRINT 0x3341f662u
+#define OPERATIONS_FINGERPRINT 0x68c77998u
 
 /* Flags of an operation. */
 #define IGNORE_EEXIST 1u

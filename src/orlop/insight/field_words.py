@@ -90,7 +90,11 @@ FIELD_WORDS: dict[str, FieldWords] = {
     "process.oomScoreAdj": FieldWords(
         ENTRY, "/proc/PID/oom_score_adj", "When memory runs out, the kernel kills high scores first (-1000 to 1000)."
     ),
-    "process.apparmorProfile": unsupported("The AppArmor profile of the process."),
+    "process.apparmorProfile": FieldWords(
+        ENTRY,
+        "AppArmor profile",
+        "What the security module AppArmor lets the program do; execve changes to it.",
+    ),
     "process.selinuxLabel": unsupported("The SELinux label of the process."),
     "process.scheduler": unsupported("The scheduling policy of the process."),
     "process.ioPriority": unsupported("The I/O priority of the process."),

@@ -88,7 +88,11 @@ LINUX_WORDS: dict[str, FieldWords] = {
     "linux.resources.pids": FieldWords(GROUP, "", "The number of processes."),
     "linux.resources.pids.limit": _limit("How many processes and threads there may be: what stops a fork bomb."),
     "linux.resources.blockIO": unsupported("Weights and limits of block devices."),
-    "linux.resources.hugepageLimits": unsupported("Limits of huge pages."),
+    "linux.resources.hugepageLimits": FieldWords(
+        EACH, "cgroup file", "How much memory in pages of one larger size the container may use and reserve."
+    ),
+    "linux.resources.hugepageLimits.pageSize": FieldWords(PART, "", "Which size of pages, such as 2MB."),
+    "linux.resources.hugepageLimits.limit": FieldWords(PART, "", "The limit, in bytes."),
     "linux.resources.network": unsupported("Classes and priorities of network traffic."),
     "linux.resources.rdma": unsupported("Limits of RDMA devices."),
     "linux.intelRdt": unsupported("Shares of the processor's cache and memory bandwidth."),

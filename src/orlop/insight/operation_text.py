@@ -334,6 +334,7 @@ _PARTS: dict[str, Callable[[Step, SlotNames], Parts]] = {
     "readonly": _name("make read-only ", ", if it is there"),
     "mknod": _mknod,
     "symlink": _symlink,
+    "inherit_mode": lambda step, slots: ("give ", slots.name(step.fd), f" the mode of {printable(step.s0 or '')}"),
     "copy_tree": lambda step, slots: ("copy what is in ", slots.name(step.fd), f" into {slots.name(step.at)}"),
     "verify_filesystem": _verify_filesystem,
     "chroot": lambda step, slots: ("change the root directory to ", slots.name(step.at), " (chroot)"),
