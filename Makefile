@@ -22,6 +22,7 @@ FUZZ_SECONDS ?= 60
 PYTEST_ARGS ?=
 PEERS ?=
 BENCH_ARGS ?=
+CONFORMANCE_ARGS ?=
 
 # Directories too, so that a file that goes away counts as a change.
 SOURCES := $(shell find src csrc -name __pycache__ -prune -o \( -type d -o -name '*.py' -o -name '*.[ch]' -o -name '*.mk' \) -print) \
@@ -50,10 +51,10 @@ with open("pyproject.toml", "rb") as file:
 endef
 export DEVELOPMENT_REQUIREMENTS
 
-.PHONY: help packages test-packages setup build demo test check check-python check-c fmt bench peers fuzz asan clean
+.PHONY: help packages test-packages setup build demo test check check-python check-c fmt bench conformance peers fuzz asan clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 packages:
 	$(call install,$(PACKAGES))
@@ -108,6 +109,9 @@ bench: setup build ## measure containers against runc, crun and newer peers (BEN
 peers: ## build newer peers than Debian's where go and cargo are (PEERS="runc containerd crictl youki")
 	$(call install,$(PEER_PACKAGES))
 	@scripts/peers $(PEERS)
+
+conformance: setup build ## run the runtime spec's own suite, write docs/spec-conformance.md (CONFORMANCE_ARGS=--check)
+	$(PYTHON) -m tests.conformance $(CONFORMANCE_ARGS)
 
 fuzz: ## fuzz the plan decoder for FUZZ_SECONDS (60)
 	@if ! command -v clang clang-19 clang-14 >/dev/null; then $(MAKE) --no-print-directory clang; fi
