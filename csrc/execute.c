@@ -71,6 +71,7 @@ static operation_function *const table[OPERATION_CODE_MAX + 1] = {
     [OP_UMASK] = op_umask,
     [OP_KEYRING] = op_keyring,
     [OP_IDENTITY] = op_identity,
+    [OP_REGAIN_CAPABILITIES] = op_regain_capabilities,
     [OP_BOUNDING_SET] = op_bounding_set,
     [OP_CAPABILITIES] = op_capabilities,
     [OP_NO_NEW_PRIVS] = op_no_new_privs,

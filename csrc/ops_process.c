@@ -115,6 +115,19 @@ int op_identity(struct executor *x, const struct operation *op)
     return syscall(SYS_setresuid, uid, uid, uid) < 0 ? fail(x, errno, "setresuid %u", uid) : 0;
 }
 
+/* setresuid took them out of the effective set, and PR_SET_KEEPCAPS left them in the permitted one. */
+int op_regain_capabilities(struct executor *x, const struct operation *op)
+{
+    (void)op;
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2];
+    if (syscall(SYS_capget, &header, data) < 0)
+        return fail(x, errno, "capget");
+    for (int half = 0; half < 2; half++)
+        data[half].effective = data[half].permitted;
+    return syscall(SYS_capset, &header, data) < 0 ? fail(x, errno, NULL) : 0;
+}
+
 int op_bounding_set(struct executor *x, const struct operation *op)
 {
     for (unsigned capability = 0; capability < 64; capability++) {

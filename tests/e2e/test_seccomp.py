@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .config import set_capabilities
+from .marks import orun_only
 from .proc_status import status_fields
 
 if TYPE_CHECKING:
@@ -38,6 +39,22 @@ def test_errno_ret_is_the_error(container: Container) -> None:
     outcome = container.run("mkdir", "/tmp/x")
     assert outcome.code == 1
     assert "Operation not supported" in outcome.err
+
+
+@orun_only("runc changes the user and the directory with the filter loaded")
+@pytest.mark.parametrize("user", [0, 1000])
+@pytest.mark.parametrize("no_new_privileges", [True, False])
+def test_calls_that_the_runtime_itself_makes_late_may_be_refused(
+    container: Container, user: int, *, no_new_privileges: bool
+) -> None:
+    process = container.config["process"]
+    process["user"] = {"uid": user, "gid": user}
+    process["noNewPrivileges"] = no_new_privileges
+    process["cwd"] = "/tmp"
+    _filter(container, {"names": ["getcwd", "chdir", "setresuid", "setgroups"], "action": "SCMP_ACT_ERRNO"})
+    outcome = container.run_sh("pwd -P; id -u; cd /")
+    assert outcome.out.splitlines()[-1] == str(user)
+    assert "Operation not permitted" in outcome.err
 
 
 def test_other_calls_are_not_touched(container: Container) -> None:

@@ -107,6 +107,20 @@ def test_identity_capabilities_and_no_new_privs(executor: Executor, root: Path) 
     assert status["SigBlk"].strip() == "0" * 16
 
 
+def test_a_filter_that_needs_privilege_can_follow_the_change_of_user(executor: Executor, root: Path) -> None:
+    container = Container(root)
+    container.usual_mounts()
+    container.pivot()
+    container.inner.add("identity", n0=1000, n1=1000, blob=b"", s0="groups")
+    container.inner.add("regain_capabilities")
+    container.inner.add("seccomp", blob=struct.pack("<HBBI", 0x06, 0, 0, 0x7FFF0000))
+    container.inner.add("capabilities", blob=u64_blob(0, 0, 0, 0))
+    outcome = executor.run(container.run_in_foreground(["/bin/sh", "-c", "id -u; grep Cap /proc/self/status"]))
+    lines = outcome.assert_success().stdout.splitlines()
+    assert lines[0] == "1000"
+    assert {line.split()[0]: int(line.split()[1], 16) for line in lines[1:]}["CapEff:"] == 0
+
+
 def test_a_user_namespace_and_its_maps(executor: Executor, root: Path) -> None:
     root.parent.chmod(0o755)
     container = Container(root, ALL_NAMESPACES | CLONE_NEWUSER)

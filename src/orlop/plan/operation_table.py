@@ -102,6 +102,7 @@ def _rows() -> list[Operation]:
         row("wait_exit", "poll", {"fd": "pidfd", "n0": "timeout_ms"}, "Wait until the process of a pidfd has ended; ETIMEDOUT."),
         row("sigmask", "sigprocmask", {}, "Inner: reset every signal to its default and the mask to empty."),
         row("reset_affinity", "sched_setaffinity", {}, "Inner: use every CPU that the cgroup allows, whatever the caller was bound to."),
+        row("regain_capabilities", "capset", {}, "Make every permitted capability effective, as before `identity`."),
     ]
 
 

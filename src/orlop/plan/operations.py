@@ -117,4 +117,5 @@ CODE = {
     "wait_exit": 103,
     "sigmask": 100,
     "reset_affinity": 104,
+    "regain_capabilities": 105,
 }

@@ -1,7 +1,8 @@
 """The process itself: limits, terminal, identity, capabilities, seccomp, working directory, program.
 
 The same steps end `create` and `exec`. Their order is the kernel's: what needs privilege comes before it is given up,
-and without no_new_privs the seccomp filter, which needs CAP_SYS_ADMIN, comes before the capabilities go.
+and without no_new_privs the seccomp filter, which needs CAP_SYS_ADMIN, comes before the capabilities go. But as late as
+that: each call of ours that comes after the filter is one that the filter may refuse.
 """
 
 from __future__ import annotations
@@ -119,16 +120,19 @@ class ProcessCompiler:
             inner.about("process.noNewPrivileges")
             inner.add("no_new_privs")
         self._chdir(flags=IGNORE_EACCES)
-        if not no_new_privileges:
-            _seccomp(inner, self._facts.seccomp)
         sets = self._sets()
         inner.about("process.capabilities.bounding", {EPERM: "the caller lacks CAP_SETPCAP"})
         inner.add("bounding_set", n0=sets["bounding"])
         self._identity()
+        self._chdir(flags=0)  # again as the user: a directory that only it may enter, and the check that it is inside
+        if self._facts.seccomp is not None and not no_new_privileges:
+            if self._user.get("uid"):
+                inner.about("linux.seccomp")
+                inner.add("regain_capabilities")
+            _seccomp(inner, self._facts.seccomp)
         inner.about("process.capabilities", {EPERM: "the caller does not have all of these capabilities itself"})
         blob = u64_blob(sets["effective"], sets["permitted"], sets["inheritable"], sets["ambient"])
         inner.add("capabilities", blob=blob)
-        self._chdir(flags=0)  # again as the user: a directory that only it may enter, and the check that it is inside
         self._lookup()
 
     def execute(self) -> None:

@@ -51,7 +51,28 @@ def test_the_filter_comes_last_unless_it_needs_privilege(
         assert names.index("no_new_privs") < names.index("seccomp")
     else:
         assert "no_new_privs" not in names
-        assert names.index("seccomp") < names.index("bounding_set") < names.index("capabilities")
+        assert names.index("identity") < names.index("seccomp") < names.index("capabilities")
+
+
+def test_a_filter_that_needs_privilege_is_loaded_with_what_the_change_of_user_took(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    config["process"]["noNewPrivileges"] = False
+    assert "regain_capabilities" not in _names(compiled(config, seccomp=_SECCOMP))
+    config["process"]["user"] = {"uid": 1000, "gid": 1000}
+    names = _names(compiled(config, seccomp=_SECCOMP))
+    assert names[names.index("seccomp") - 1] == "regain_capabilities"
+    assert "regain_capabilities" not in _names(compiled(config))
+    config["process"]["noNewPrivileges"] = True
+    assert "regain_capabilities" not in _names(compiled(config, seccomp=_SECCOMP))
+
+
+def test_no_call_that_looks_at_the_working_directory_follows_the_filter(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    config["process"]["noNewPrivileges"] = False
+    names = _names(compiled(config, seccomp=_SECCOMP))
+    assert "chdir" not in names[names.index("seccomp") :]
 
 
 def test_fds_are_closed_before_the_filter_and_the_user(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
@@ -131,12 +152,12 @@ def test_a_terminal_takes_the_place_of_stdio(config: dict[str, Any], compiled: C
 
 
 _NO_NEW_PRIVILEGES = [
-    *("await", "reset_affinity", "close_range", "stdio_owner", "no_new_privs", "chdir", "bounding_set", "identity"),
-    *("capabilities", "chdir", "lookup_program", "seccomp", "execve"),
+    *("await", "reset_affinity", "close_range", "stdio_owner", "no_new_privs", "chdir", "bounding_set", "identity", "chdir"),
+    *("capabilities", "lookup_program", "seccomp", "execve"),
 ]
 _NEW_PRIVILEGES = [
-    *("await", "reset_affinity", "close_range", "stdio_owner", "chdir", "seccomp", "bounding_set", "identity"),
-    *("capabilities", "chdir", "lookup_program", "execve"),
+    *("await", "reset_affinity", "close_range", "stdio_owner", "chdir", "bounding_set", "identity", "chdir", "seccomp"),
+    *("capabilities", "lookup_program", "execve"),
 ]
 
 
