@@ -99,7 +99,6 @@ TABLE = (
     Bad("process.user.umask", 0o1000, "512 is out of range", everywhere=False),
     Bad("process.user.additionalGids", [4294967296], "4294967296 is out of range", "process.user.additionalGids[0]"),
     Bad("process.user", {"uid": 20, "gid": 0}, "EINVAL", "process.user", first=_user_namespace),
-    Bad("process.capabilities.bounding[1]", "CAP_NO_SUCH", '"CAP_NO_SUCH" is not a capability', everywhere=False),
     Bad("process.rlimits[0].type", "RLIMIT_FILES", '"RLIMIT_FILES" is not a resource limit'),
     Bad("process.rlimits[0].soft", 2048, "2048 is more than the hard limit 1024"),
     Bad("process.rlimits[0].hard", _MISSING, "missing", everywhere=False),

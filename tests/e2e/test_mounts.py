@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,26 @@ def test_a_bind_mount_without_a_type(container: Container, source: Path) -> None
     entry = {"destination": "/data", "source": str(source), "options": ["rbind"]}
     container.config["mounts"].append(entry)
     assert container.run("cat", "/data/file").check().out == "from the host\n"
+
+
+def test_an_option_of_a_file_system_has_no_effect_on_a_bind_mount(container: Container, source: Path) -> None:
+    container.config["mounts"].append(bind("/data", str(source), "mode=700", "ro"))
+    outcome = container.run_sh("stat -c %a /data; cat /proc/self/mountinfo").check()
+    mode, _, mountinfo = outcome.out.partition("\n")
+    assert mode == "755"
+    assert "ro" in parse_mountinfo(mountinfo)["/data"].options
+
+
+@orun_only("runc says nothing of it")
+def test_an_option_without_effect_is_a_warning(container: Container, source: Path, directory: Path) -> None:
+    container.config["mounts"] = [*container.config["mounts"], bind("/data", str(source), "mode=700")]
+    container.config["process"]["args"] = ["true"]
+    log = directory / "log.json"
+    words = ("--log", log, "--log-format", "json", "run", "--bundle", container.bundle.write(), container.id)
+    container.runtime.call(*words).check()
+    (entry,) = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert entry["level"] == "warning"
+    assert entry["msg"].endswith('.options: no effect on a bind mount: "mode=700"')
 
 
 def test_a_relative_source_is_taken_from_the_bundle(container: Container) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from .config import set_capabilities
+from .marks import orun_only
 from .proc_status import capability_mask, status_fields
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .container import Container
 
 ALL_SETS = ("bounding", "effective", "permitted", "inheritable", "ambient")
@@ -119,6 +123,19 @@ def test_capabilities_are_exactly_the_configured_ones(container: Container) -> N
     status = _status(container)
     assert status["CapEff"] == status["CapPrm"] == status["CapBnd"] == capability_mask("CAP_CHOWN", "CAP_KILL")
     assert status["CapInh"] == status["CapAmb"] == capability_mask()
+
+
+@orun_only("runc 1.1 says nothing of it in its log; that the container starts is the same")
+def test_an_unknown_capability_is_a_warning(container: Container, directory: Path) -> None:
+    set_capabilities(container.config, "CAP_KILL", "CAP_NO_SUCH")
+    log = directory / "log.json"
+    container.config["process"]["args"] = ["cat", "/proc/self/status"]
+    words = ("--log", log, "--log-format", "json", "run", "--bundle", container.bundle.write(), container.id)
+    status = status_fields(container.runtime.call(*words).check().out)
+    assert status["CapEff"] == capability_mask("CAP_KILL")
+    entries = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert {entry["level"] for entry in entries} == {"warning"}
+    assert all('cannot be granted: "CAP_NO_SUCH"' in entry["msg"] for entry in entries)
 
 
 def test_each_capability_set_is_its_own(container: Container) -> None:

@@ -161,18 +161,15 @@ def _mounts(mounts: Sequence[dict[str, Any]], context: Context) -> None:
             context.refuse(f"mounts[{index}].type", "a mount that is no bind mount needs a type", "give it")
         for position, option in enumerate(options):
             if option not in MOUNT_OPTIONS or option == "tmpcopyup":
-                _special_option(option, kind, f"mounts[{index}].options[{position}]", context, is_bind=is_bind)
+                _special_option(option, "bind" if is_bind else kind, f"mounts[{index}].options[{position}]", context)
 
 
-def _special_option(option: str, kind: str, path: str, context: Context, *, is_bind: bool) -> None:
+def _special_option(option: str, kind: str, path: str, context: Context) -> None:
     """An option that this version does not have, or that has no effect on such a mount."""
     if option.partition("=")[0] in ("idmap", "ridmap"):
         context.not_supported(path, "an idmapped mount")
     if option == "remount":
         context.not_supported(path, f'"{option}"', "give the options to the mount itself")
-    if is_bind:
-        # The kernel would drop it in silence: the options of a superblock that is mounted already stay as they are.
-        context.refuse(path, f"{shown(option)} has no effect on a bind mount", "remove it")
     if kind == "cgroup":
         # The container is shown its own cgroups, of file systems that are mounted already.
         context.refuse(path, f"{shown(option)} has no effect on a cgroup mount", "remove it, or use type cgroup2")

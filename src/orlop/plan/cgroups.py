@@ -131,6 +131,7 @@ def create_cgroup(
     for file, controller in placement.delegate:
         plan.outer.add("write", s0=file, blob=f"+{controller}".encode(), flags=BEST_EFFORT)
     _limits(plan.outer if is_v2 else v1, placement, resources)
+    _warn_of_limits_without_effect(plan, resources.get("memory") or {}, is_v2=is_v2)
     if is_v2:
         _device_filter(plan, placement, resources.get("devices") or ())
     else:
@@ -207,6 +208,16 @@ def _limits(section: Section, placement: CgroupPlacement, resources: dict[str, A
         section.about(write.field, _HUGEPAGE_HINTS if write.controller == "hugetlb" else _LIMIT_HINTS)
         flags = IGNORE_ENOENT if write.optional else 0
         section.add("write", s0=f"{directory}/{write.file}", blob=write.value.encode(), flags=flags)
+
+
+def _warn_of_limits_without_effect(plan: Plan, memory: dict[str, Any], *, is_v2: bool) -> None:
+    """Say which limits of kernel memory no file takes: left out in silence, they would be believed in."""
+    gone = {"kernel": "the kernel ignores it since Linux 5.16"}
+    if is_v2:
+        gone = dict.fromkeys(("kernel", "kernelTCP"), "cgroup v2 has no such limit")
+    for key, why in gone.items():
+        if (memory.get(key) or 0) > 0:
+            plan.warnings.append(f"linux.resources.memory.{key}: no effect: {why}")
 
 
 def field_of_config(field: str) -> str:
@@ -287,6 +298,8 @@ def _memory_v1(memory: dict[str, Any], make: _Writer) -> None:
         make("memory.swap", "memory", "memory.memsw.limit_in_bytes", swap)
     if memory.get("reservation"):
         make("memory.reservation", "memory", "memory.soft_limit_in_bytes", memory["reservation"])
+    if memory.get("kernelTCP"):
+        make("memory.kernelTCP", "memory", "memory.kmem.tcp.limit_in_bytes", memory["kernelTCP"])
     if memory.get("swappiness") is not None:
         make("memory.swappiness", "memory", "memory.swappiness", memory["swappiness"])
     if memory.get("disableOOMKiller"):

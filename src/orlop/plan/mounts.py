@@ -22,6 +22,7 @@ from orlop.linux.flags import (
     OPEN_TREE_CLONE,
 )
 from orlop.linux.mount_options import MountOptions, parse_mount_options
+from orlop.oci.field_checks import shown
 from orlop.plan.builder import u64_blob
 from orlop.plan.operations import (
     NO_SYMLINKS,
@@ -128,6 +129,10 @@ class MountCompiler:
             kind = mount.get("type") or ""
             self._check_destination(index, path, kind, is_bind=options.is_bind)
             if options.is_bind or kind == "bind":
+                if options.data:
+                    # As mount(2) does: a file system that is mounted already stays as it is.
+                    ignored = ", ".join(shown(option) for option in options.data)
+                    self._plan.warnings.append(f"mounts[{index}].options: no effect on a bind mount: {ignored}")
                 self._bind(field, mount, path, options)
             elif kind == "cgroup":
                 self._cgroup(field, path, options)

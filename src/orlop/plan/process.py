@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from errno import EACCES, EFAULT, EINVAL, ENOENT, ENOEXEC, ENOTDIR, EPERM
 
-from orlop.linux.capabilities import mask_of
+from orlop.linux.capabilities import CAPABILITY_BITS
 from orlop.linux.rlimits import RLIMIT_NUMBERS
+from orlop.oci.field_checks import shown
 from orlop.plan.builder import counts, strings_blob, u32_blob, u64_blob
 from orlop.plan.operations import IGNORE_EACCES
 
@@ -203,7 +204,7 @@ class ProcessCompiler:
         inner.add("lookup_program", s0=name, s1=path)
 
     def _sets(self) -> dict[str, int]:
-        """The five sets as masks, without what cannot be granted, which the spec makes a warning (config.md)."""
+        """The five sets as masks, without what cannot be granted or is unknown: warnings, says the spec (config.md)."""
         capabilities = self._process.get("capabilities") or _NO_CAPABILITIES
         sets: dict[str, int] = {}
         for name in ("bounding", "permitted", "inheritable", "effective", "ambient"):
@@ -211,8 +212,13 @@ class ProcessCompiler:
             grantable = self._facts.capability_mask
             if name == "ambient":
                 grantable &= sets["permitted"] & sets["inheritable"]  # the kernel refuses any other
-            sets[name] = mask_of(wanted) & grantable
-            lost = [one for one in wanted if not mask_of((one,)) & grantable]
+            sets[name] = 0
+            lost = []
+            for one in wanted:
+                bit = CAPABILITY_BITS.get(one, 0) & grantable
+                sets[name] |= bit
+                if not bit:
+                    lost.append(one if one in CAPABILITY_BITS else shown(one))
             if lost:
                 self._plan.warnings.append(f"process.capabilities.{name}: cannot be granted: {', '.join(lost)}")
         return sets

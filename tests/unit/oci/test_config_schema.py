@@ -85,13 +85,13 @@ _MAPPING = {"containerID": 0, "hostID": 1000, "size": 1}
         ("process.noNewPrivileges", 0, "process.noNewPrivileges: 0 is not a boolean; write true or false"),
         (
             "process.capabilities",
-            {"bounding": ["CAP_SYSADMIN"]},
-            'process.capabilities.bounding[0]: "CAP_SYSADMIN" is not a capability; use "CAP_SYS_ADMIN"',
+            {"bounding": [""]},
+            "process.capabilities.bounding[0]: it is empty; give a value",
         ),
         (
             "process.capabilities",
-            {"effective": ["KILL"]},
-            'process.capabilities.effective[0]: "KILL" is not a capability; use "CAP_KILL"',
+            {"effective": [12]},
+            "process.capabilities.effective[0]: 12 is not a string; write a string",
         ),
         (
             "process.rlimits",

@@ -219,6 +219,30 @@ def test_huge_pages_without_a_controller_are_refused(placement: Callable[[str], 
             create_cgroup(Plan("x"), placement(mode), _HUGE)
 
 
+@pytest.mark.parametrize(
+    ("mode", "warnings"),
+    [
+        ("v1", ["linux.resources.memory.kernel: no effect: the kernel ignores it since Linux 5.16"]),
+        (
+            "v2",
+            [
+                f"linux.resources.memory.{key}: no effect: cgroup v2 has no such limit"
+                for key in ("kernel", "kernelTCP")
+            ],
+        ),
+    ],
+)
+def test_a_limit_without_a_file_is_a_warning(
+    placement: Callable[[str], CgroupPlacement], mode: str, warnings: list[str]
+) -> None:
+    plan = Plan("x")
+    memory = {"kernel": 7, "kernelTCP": 7}
+    create_cgroup(plan, placement(mode), {"memory": memory})
+    assert plan.warnings == warnings
+    create_cgroup(plan, placement(mode), {"memory": {"kernel": -1, "disableOOMKiller": False}})
+    assert plan.warnings == warnings
+
+
 def test_the_child_moves_itself_and_no_pid_is_written_for_it(placement: Callable[[str], CgroupPlacement]) -> None:
     plan = Plan("x")
     join_cgroup(plan, placement("hybrid"))
@@ -267,7 +291,7 @@ def test_removal_kills_only_when_asked() -> None:
         ("memory", "reservation", 7, "memory memory.soft_limit_in_bytes 7", "memory memory.low 7"),
         ("memory", "disableOOMKiller", False, "", ""),
         ("memory", "kernel", 7, "", ""),
-        ("memory", "kernelTCP", 7, "", ""),
+        ("memory", "kernelTCP", 7, "memory memory.kmem.tcp.limit_in_bytes 7", ""),
         ("memory", "useHierarchy", True, "", ""),
         ("memory", "checkBeforeUpdate", True, "", ""),
         ("cpu", "shares", 1024, "cpu cpu.shares 1024", "cpu cpu.weight 100"),

@@ -70,6 +70,15 @@ def test_recursive_options_are_recursive(config: dict[str, Any], compiled: Calla
     assert steps[-1].blob == attributes_blob(MOUNT_ATTR_RDONLY)
 
 
+def test_options_of_a_file_system_are_a_warning_on_a_bind(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    config["mounts"] = [_bind("/data", ["bind", "mode=755", "readonly\n", "ro"]), _bind("/more", ["bind"])]
+    plan = compiled(config)
+    assert plan.warnings == ['mounts[0].options: no effect on a bind mount: "mode=755", "readonly\\n"']
+    assert _about(plan.inner, "mounts[0]") == ["target", "verify_filesystem", "move_mount", "close"]
+
+
 def test_a_relative_source_is_the_bundles(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
     config["mounts"] = [_bind("/data", ["bind"], source="files/x")]
     sources = [step.s0 for step in compiled(config).outer.steps if step.operation == "open_tree"]

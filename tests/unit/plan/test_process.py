@@ -262,6 +262,13 @@ def test_what_the_caller_cannot_pass_on_is_a_warning(
     ]
 
 
+def test_a_capability_that_nobody_knows_is_a_warning(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+    config["process"]["capabilities"] = {"bounding": ["CAP_NO_SUCH", "CAP_KILL", "kill\n"]}
+    plan = compiled(config)
+    assert _last(plan, "bounding_set").n0 == _KILL
+    assert plan.warnings == ['process.capabilities.bounding: cannot be granted: "CAP_NO_SUCH", "kill\\n"']
+
+
 def test_the_default_umask_is_the_one_of_runc(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
     assert _last(compiled(config), "umask").n0 == 0o022
     config["process"]["user"]["umask"] = 0
