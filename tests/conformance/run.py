@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PROGRAM_S = 120
 _DELETE_S = 30
 # Programs with absolute cgroups of the same names, whichever runtime they test: one of them at a time.
-_CGROUP_PROGRAMS = ("linux_cgroups_", "delete_only_create_resources")
+_CGROUP_PROGRAMS = ("linux_cgroups_", "delete_only_create_resources", "delete_resources")
 _cgroup_names = threading.Lock()
 
 # PID 1 of a program's namespace: reaps the orphans, as an init does; as one it must not be the program itself.
