@@ -55,6 +55,13 @@ def test_mounts_are_made_in_the_order_given(container: Container, source: Path) 
     assert container.run("ls", "/etc").check().out == ""
 
 
+def test_a_mount_is_listed_behind_the_one_that_it_is_on(container: Container, source: Path) -> None:
+    found = _mounts(
+        container, mount("/t", "tmpfs", "tmpfs"), bind("/t/a", str(source)), mount("/t/b", "tmpfs", "tmpfs")
+    )
+    assert [target for target in found if target.startswith("/t")] == ["/t", "/t/a", "/t/b"]
+
+
 @pytest.mark.parametrize("options", [("bind",), ("rbind",), ("bind", "rw"), ("rbind", "rprivate")])
 def test_a_bind_mount_shows_the_host_directory(container: Container, source: Path, options: tuple[str, ...]) -> None:
     container.config["mounts"].append(bind("/data", str(source), *options))

@@ -15,7 +15,7 @@ from orlop.plan.builder import Plan
 from orlop.plan.cgroups import create_cgroup, join_cgroup, remove_cgroup
 from orlop.plan.devices import make_devices
 from orlop.plan.hooks import has_hooks, hook_state, run_hooks
-from orlop.plan.mounts import MountCompiler, is_dev_bound
+from orlop.plan.mounts import MountCompiler, is_dev_bound, is_root_shared
 from orlop.plan.namespaces import Namespaces
 from orlop.plan.operations import TARGET_DIRECTORY, TEMPLATE_PID, TEMPLATE_START_TIME
 from orlop.plan.process import ProcessCompiler
@@ -83,7 +83,7 @@ class _CreateCompiler:
             bundle=request.bundle,
             cgroups=facts.cgroups,
             enter_cgroup=self.enter_cgroup,
-            joins_mount_namespace="mount" in self.namespaces.paths,
+            opens_sources_inside=self._opens_sources_inside(),
         )
         self.state_slot = self.listener_slot = self.console_slot = -1
 
@@ -103,6 +103,11 @@ class _CreateCompiler:
         self.outer_after_clone()
         self.undo()
         return self.plan
+
+    def _opens_sources_inside(self) -> bool:
+        """Whether the sources of bind mounts are opened by init: always those of a mount namespace that is joined."""
+        is_joined = "mount" in self.namespaces.paths
+        return is_joined or not (self.namespaces.has("user") or is_root_shared(self.linux))
 
     # -- the outer section --------------------------------------------------------------------------------------------
 

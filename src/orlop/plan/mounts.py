@@ -1,9 +1,12 @@
-"""Mounts of the configuration: sources opened outside, file systems made inside, everything attached by fd.
+"""Mounts of the configuration: made or opened one by one, in their order, and attached by fd.
 
-A source is opened as a detached mount (`open_tree`) before the clone, so that a container with a user namespace needs
-no rights on the way to it and no path of the host is looked at from inside. A target is resolved beneath the root's fd,
-so a link in the rootfs cannot lead out (CVE-2021-30465, CVE-2023-27561, CVE-2024-45310). /proc, /sys and /dev are
-refused behind a link (CVE-2019-19921, CVE-2023-28642, CVE-2026-41579).
+A source is opened as a detached mount (`open_tree`): in the container's mount namespace, while the root is still the
+host's, because Linux 6.8 and newer list mounts in the order in which they were made, and a list that has a mount before
+the one that it is on misleads who unmounts from the end. With a user namespace it is opened before the clone, so that
+no rights are needed on the way to it; with a shared root too, as the copies inside have left the host's peer groups.
+
+A target is resolved beneath the root's fd, so a link in the rootfs cannot lead out (CVE-2021-30465, CVE-2023-27561,
+CVE-2024-45310). /proc, /sys and /dev are refused behind a link (CVE-2019-19921, CVE-2023-28642, CVE-2026-41579).
 """
 
 from __future__ import annotations
@@ -83,10 +86,15 @@ def source_propagation(linux: dict[str, Any]) -> int:
 
     0 where the configuration asks for a shared root: then the copies stay in the host's peer groups.
     """
-    flags = root_propagation(linux)
-    if flags & MS_SHARED:
+    if is_root_shared(linux):
         return 0
+    flags = root_propagation(linux)
     return MS_PRIVATE if flags & (MS_PRIVATE | MS_UNBINDABLE) else MS_SLAVE
+
+
+def is_root_shared(linux: dict[str, Any]) -> bool:
+    """Whether mounts in the container are to reach the host."""
+    return bool(root_propagation(linux) & MS_SHARED)
 
 
 def attributes_blob(attr_set: int, attr_clr: int = 0, propagation: int = 0) -> bytes:
@@ -97,7 +105,18 @@ def attributes_blob(attr_set: int, attr_clr: int = 0, propagation: int = 0) -> b
 class MountCompiler:
     """Writes the mounts of one container into its plan. `root` is the slot of the container's root."""
 
-    __slots__ = ("_bundle", "_cgroups", "_enter_cgroup", "_later", "_linux", "_plan", "_sources", "_target", "root")
+    __slots__ = (
+        "_bundle",
+        "_cgroups",
+        "_enter_cgroup",
+        "_later",
+        "_linux",
+        "_plan",
+        "_source",
+        "_sources",
+        "_target",
+        "root",
+    )
 
     def __init__(
         self,
@@ -107,15 +126,15 @@ class MountCompiler:
         bundle: str,
         cgroups: CgroupPlacement,
         enter_cgroup: Callable[[], None],
-        joins_mount_namespace: bool,
+        opens_sources_inside: bool,
     ) -> None:
         self._plan = plan
         self._linux = linux
         self._bundle = bundle
         self._cgroups = cgroups
         self._enter_cgroup: Callable[[], None] | None = enter_cgroup
-        # In a joined mount namespace the sources are those of that namespace.
-        self._sources: Section = plan.inner if joins_mount_namespace else plan.outer
+        self._sources: Section = plan.inner if opens_sources_inside else plan.outer
+        self._source = -1
         self._target = plan.slot()
         self._later: list[tuple[str, int]] = []
         self.root = plan.slot()
@@ -187,7 +206,10 @@ class MountCompiler:
         source = mount.get("source") or ""
         host_path = source if source.startswith("/") else f"{self._bundle}/{source}"
         sources = self._sources
-        slot = self._plan.slot(field)
+        # Inside, one is opened after the other is attached, and outside all of them wait for the clone.
+        if self._source < 0 or sources is self._plan.outer:
+            self._source = self._plan.slot(field)
+        slot = self._source
         sources.about(
             field,
             {

@@ -36,8 +36,22 @@ if TYPE_CHECKING:
     from orlop.plan.builder import Plan, Section, Step
 
 
+_ATTACHED = ["target", "verify_filesystem", "move_mount", "close"]
+
+
 def _about(section: Section, field: str) -> list[str]:
     return [step.operation for step in section.steps if step.field.startswith(field)]
+
+
+def _steps(section: Section, field: str) -> list[Step]:
+    return [step for step in section.steps if step.field.startswith(field)]
+
+
+def _before_it_is_attached(plan: Plan) -> list[Step]:
+    """What is done to the source of the first mount."""
+    steps = _steps(plan.inner, "mounts[0]")
+    names = [step.operation for step in steps]
+    return steps[: names.index("target")]
 
 
 def _bind(destination: str, options: list[str], source: str = "/srv") -> dict[str, Any]:
@@ -55,19 +69,18 @@ def test_destinations_stay_below_the_root(text: str, clean: str) -> None:
 def test_a_bind_is_read_only_before_it_is_attached(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
     config["mounts"] = [_bind("/data", ["rbind", "ro"])]
     plan = compiled(config)
-    before = [step for step in plan.outer.steps if step.field == "mounts[0] (/data)"]
-    assert [step.operation for step in before] == ["open_tree", "mount_setattr", "mount_setattr"]
+    before = _steps(plan.inner, "mounts[0]")
+    assert [step.operation for step in before] == [*("open_tree", "mount_setattr", "mount_setattr"), *_ATTACHED]
     assert before[0].n0 & AT_RECURSIVE
     assert before[1].blob == u64_blob(0, 0, MS_SLAVE, 0)
     assert before[2].blob == u64_blob(MOUNT_ATTR_RDONLY, 0, 0, 0)
-    assert _about(plan.inner, "mounts[0]") == ["target", "verify_filesystem", "move_mount", "close"]
 
 
 def test_recursive_options_are_recursive(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
     config["mounts"] = [_bind("/data", ["rbind", "rro"])]
-    steps = [step for step in compiled(config).outer.steps if step.field == "mounts[0] (/data)"]
-    assert steps[-1].n0 & AT_RECURSIVE
-    assert steps[-1].blob == attributes_blob(MOUNT_ATTR_RDONLY)
+    last = _before_it_is_attached(compiled(config))[-1]
+    assert last.n0 & AT_RECURSIVE
+    assert last.blob == attributes_blob(MOUNT_ATTR_RDONLY)
 
 
 def test_options_of_a_file_system_are_a_warning_on_a_bind(
@@ -76,12 +89,12 @@ def test_options_of_a_file_system_are_a_warning_on_a_bind(
     config["mounts"] = [_bind("/data", ["bind", "mode=755", "readonly\n", "ro"]), _bind("/more", ["bind"])]
     plan = compiled(config)
     assert plan.warnings == ['mounts[0].options: no effect on a bind mount: "mode=755", "readonly\\n"']
-    assert _about(plan.inner, "mounts[0]") == ["target", "verify_filesystem", "move_mount", "close"]
+    assert [step.operation for step in _steps(plan.inner, "mounts[0]")][-len(_ATTACHED) :] == _ATTACHED
 
 
 def test_a_relative_source_is_the_bundles(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
     config["mounts"] = [_bind("/data", ["bind"], source="files/x")]
-    sources = [step.s0 for step in compiled(config).outer.steps if step.operation == "open_tree"]
+    sources = [step.s0 for step in compiled(config).inner.steps if step.operation == "open_tree"]
     assert "/bundle/files/x" in sources
 
 
@@ -153,7 +166,7 @@ def test_what_lxcfs_offers_may_cover_files_of_proc(config: dict[str, Any], compi
 
 def test_only_a_procfs_may_be_bound_to_proc(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
     config["mounts"] = [_bind("/proc", ["rbind"])]
-    assert "verify_filesystem" in _about(compiled(config).outer, "mounts[0]")
+    assert "verify_filesystem" in [step.operation for step in _before_it_is_attached(compiled(config))]
 
 
 @pytest.mark.parametrize(
@@ -176,10 +189,6 @@ def test_a_bound_dev_is_not_filled() -> None:
     assert not is_dev_bound([{"destination": "/dev", "type": "tmpfs"}, _bind("/dev/x", ["bind"])])
 
 
-def _steps(section: Section, field: str) -> list[Step]:
-    return [step for step in section.steps if step.field.startswith(field)]
-
-
 @pytest.mark.parametrize(
     ("options", "is_recursive"), [(["bind"], False), (["rbind"], True), (["bind", "rbind"], True), ([], False)]
 )
@@ -187,7 +196,7 @@ def test_only_rbind_takes_the_mounts_below_along(
     config: dict[str, Any], compiled: Callable[..., Plan], options: list[str], *, is_recursive: bool
 ) -> None:
     config["mounts"] = [_bind("/data", options)]
-    opened = _steps(compiled(config).outer, "mounts[0]")[0]
+    opened = _before_it_is_attached(compiled(config))[0]
     assert (opened.operation, opened.s0) == ("open_tree", "/srv")
     assert opened.n0 == OPEN_TREE_CLONE | (AT_RECURSIVE if is_recursive else 0)
 
@@ -198,7 +207,7 @@ def test_a_bind_is_cut_off_before_anything_else_is_done_to_it(
     config["mounts"] = [_bind("/data", ["rbind", "rshared", "ro"])]
     for wanted, isolation in (("", MS_SLAVE), ("private", MS_PRIVATE), ("runbindable", MS_PRIVATE)):
         config["linux"]["rootfsPropagation"] = wanted
-        steps = _steps(compiled(config).outer, "mounts[0]")
+        steps = _before_it_is_attached(compiled(config))
         assert (steps[1].blob, steps[1].n0) == (attributes_blob(0, 0, isolation), AT_RECURSIVE)
         assert steps[-1].blob == attributes_blob(0, 0, MS_SHARED)
 
@@ -226,13 +235,13 @@ def test_propagation_of_a_bind(
     config: dict[str, Any], compiled: Callable[..., Plan], option: str, propagation: int, *, is_recursive: bool
 ) -> None:
     config["mounts"] = [_bind("/data", ["bind", option])]
-    last = _steps(compiled(config).outer, "mounts[0]")[-1]
+    last = _before_it_is_attached(compiled(config))[-1]
     assert (last.blob, last.n0) == (attributes_blob(0, 0, propagation), AT_RECURSIVE if is_recursive else 0)
 
 
 def test_rw_clears_what_the_source_has(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
     config["mounts"] = [_bind("/data", ["bind", "rw", "exec"])]
-    last = _steps(compiled(config).outer, "mounts[0]")[-1]
+    last = _before_it_is_attached(compiled(config))[-1]
     assert last.blob == attributes_blob(0, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC)
 
 
@@ -240,15 +249,36 @@ def test_no_attribute_of_a_bind_changes_once_it_is_attached(
     config: dict[str, Any], compiled: Callable[..., Plan]
 ) -> None:
     config["mounts"] = [_bind("/data", ["rbind", "ro", "rnosuid", "rshared"])]
-    inner = _about(compiled(config).inner, "mounts[0]")
-    assert inner == ["target", "verify_filesystem", "move_mount", "close"]
+    assert _about(compiled(config).inner, "mounts[0]")[-len(_ATTACHED) :] == _ATTACHED
 
 
 def test_a_missing_target_is_made_like_its_source(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
     config["mounts"] = [_bind("/data", ["bind"])]
     plan = compiled(config)
-    source = _steps(plan.outer, "mounts[0]")[0].fd
-    assert _steps(plan.inner, "mounts[0]")[0].n1 == TARGET_LIKE_SOURCE | source << 8
+    source = _before_it_is_attached(plan)[0].fd
+    (target,) = [step for step in _steps(plan.inner, "mounts[0]") if step.operation == "target"]
+    assert target.n1 == TARGET_LIKE_SOURCE | source << 8
+
+
+def test_mounts_are_made_in_their_order(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+    config["mounts"] = [{"destination": "/t", "type": "tmpfs"}, _bind("/t/a", ["bind"]), _bind("/t/b", ["bind"])]
+    plan = compiled(config)
+    made = [step.field for step in plan.inner.steps if step.operation in ("new_mount", "open_tree")][:3]
+    assert made == ["mounts[0] (/t)", "mounts[1] (/t/a)", "mounts[2] (/t/b)"]
+    assert _about(plan.outer, "mounts") == []
+
+
+def test_with_a_user_namespace_sources_are_opened_as_the_caller(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    config["linux"]["namespaces"].append({"type": "user"})
+    config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 1, "size": 9}]
+    config["mounts"] = [_bind("/a", ["bind"]), _bind("/b", ["bind"])]
+    plan = compiled(config)
+    opened = [step for step in plan.outer.steps if step.operation == "open_tree" and step.field.startswith("mounts")]
+    assert [step.s0 for step in opened] == ["/srv", "/srv"]
+    assert opened[0].fd != opened[1].fd
+    assert _about(plan.inner, "mounts[0]") == _ATTACHED
 
 
 def test_in_a_joined_mount_namespace_sources_are_those_of_it(
@@ -467,6 +497,9 @@ def test_the_first_mount_too_many_is_refused_by_its_field(
     if kind == "tmpfs":
         mounts = [{"destination": mount["destination"], "type": "tmpfs"} for mount in mounts]
     config["mounts"] = mounts
+    if kind == "bind":
+        compiled(config)  # one after the other is opened inside
+        config["linux"]["rootfsPropagation"] = "shared"  # all of them before the clone
     with pytest.raises(InvalidArgument, match=r"mounts\[\d+\] \(/d\d+\): the container needs more than 256") as caught:
         compiled(config)
     number = int(caught.value.message.partition("mounts[")[2].partition("]")[0])
