@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +48,9 @@ def document(results: Results, conditions: Conditions, expectations: Expectation
         _INTRODUCTION,
         f"{conditions.line()}\n",
         _heading("Results", summary(results)),
-        _heading("Failures of orun, and why", [_reasons_text(results), "", *_reasons(known)]),
+        _heading(
+            "Failures of orun, and why", [*_kinds(known, expectations), "", _peers_text(results), "", *_reasons(known)]
+        ),
         _heading("Programs that race", _races(expectations)),
         _heading("Every program", [_PROGRAMS_TEXT, "", *_programs(results)]),
         _heading("Every check that failed somewhere", [_CHECKS_TEXT, "", *_checks(results)]),
@@ -92,7 +95,16 @@ def summary(results: Results) -> list[str]:
     return lines
 
 
-def _reasons_text(results: Results) -> str:
+def _kinds(known: Sequence[Known], expectations: Expectations) -> list[str]:
+    """How many of the failed checks have a reason of each kind, without the programs that race."""
+    counts: Counter[str] = Counter()
+    for one in known:
+        if one.program not in expectations.races:
+            counts[one.kind] += sum(one.checks.values())
+    return [f"- {counts[kind]}: {text}" for kind, text in KINDS.items() if counts[kind]]
+
+
+def _peers_text(results: Results) -> str:
     names = ", ".join(f"`{name}`" for name in passed_by_a_peer(results, OURS)) or "none"
     return f"Programs that runc or crun passes and orun does not: {names}."
 

@@ -70,6 +70,10 @@ def test_a_failure_of_ours_has_its_reason_and_the_quote() -> None:
     assert not any("lack" in line for line in lines)  # of another machine
 
 
+def test_the_kinds_of_reasons_are_counted() -> None:
+    assert "- 2: the specification says otherwise" in _lines()
+
+
 def test_the_fields_are_in_it() -> None:
     assert any(line.startswith("| `linux.resources.memory.limit` | supported") for line in _lines())
 
