@@ -5,7 +5,7 @@
 #define OPERATION_SIZE 40
 #define SLOT_MAX 256
 /* Of the whole table: an executor and a planner that differ here must not talk. */
-#define OPERATIONS_FINGERPRINT 0x68c77998u
+#define OPERATIONS_FINGERPRINT 0x4f4a11f9u
 
 /* Flags of an operation. */
 #define IGNORE_EEXIST 1u
@@ -105,6 +105,7 @@ enum operation_code {
     OP_WAIT_EXIT = 103,
     OP_SIGMASK = 100,
     OP_RESET_AFFINITY = 104,
+    OP_REGAIN_CAPABILITIES = 105,
 };
 
 #define OPERATION_CODE_MAX 106
@@ -184,6 +185,7 @@ enum operation_code {
     X(103, "wait_exit", "poll") \
     X(100, "sigmask", "sigprocmask") \
     X(104, "reset_affinity", "sched_setaffinity") \
+    X(105, "regain_capabilities", "capset") \
     /* end */
 
 #endif

@@ -13,8 +13,6 @@ from .marks import orun_only
 from .proc_status import capability_mask, status_fields
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .container import Container
 
 ALL_SETS = ("bounding", "effective", "permitted", "inheritable", "ambient")

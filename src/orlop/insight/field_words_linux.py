@@ -66,7 +66,7 @@ LINUX_WORDS: dict[str, FieldWords] = {
     "linux.resources.memory.reservation": _limit("Bytes that the kernel leaves the container when memory is short."),
     "linux.resources.memory.swap": _limit("Bytes of memory and swap together."),
     "linux.resources.memory.kernel": FieldWords(ENTRY, NOTHING, "A limit that kernels no longer have: no effect."),
-    "linux.resources.memory.kernelTCP": FieldWords(ENTRY, NOTHING, "For TCP buffers: no effect in this version."),
+    "linux.resources.memory.kernelTCP": _limit("For TCP buffers (cgroup v1)."),
     "linux.resources.memory.swappiness": _limit("How gladly the kernel swaps, 0 to 100 (cgroup v1)."),
     "linux.resources.memory.disableOOMKiller": _limit(
         "With true processes stop at the limit instead of being killed (cgroup v1)."

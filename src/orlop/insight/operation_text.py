@@ -335,6 +335,7 @@ _PARTS: dict[str, Callable[[Step, SlotNames], Parts]] = {
     "mknod": _mknod,
     "symlink": _symlink,
     "inherit_mode": lambda step, slots: ("give ", slots.name(step.fd), f" the mode of {printable(step.s0 or '')}"),
+    "regain_capabilities": _said("take back the capabilities that are permitted still"),
     "copy_tree": lambda step, slots: ("copy what is in ", slots.name(step.fd), f" into {slots.name(step.at)}"),
     "verify_filesystem": _verify_filesystem,
     "chroot": lambda step, slots: ("change the root directory to ", slots.name(step.at), " (chroot)"),

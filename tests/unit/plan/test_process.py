@@ -152,7 +152,17 @@ def test_a_terminal_takes_the_place_of_stdio(config: dict[str, Any], compiled: C
 
 
 _NO_NEW_PRIVILEGES = [
-    *("await", "reset_affinity", "close_range", "stdio_owner", "no_new_privs", "chdir", "bounding_set", "identity", "chdir"),
+    *(
+        "await",
+        "reset_affinity",
+        "close_range",
+        "stdio_owner",
+        "no_new_privs",
+        "chdir",
+        "bounding_set",
+        "identity",
+        "chdir",
+    ),
     *("capabilities", "lookup_program", "seccomp", "execve"),
 ]
 _NEW_PRIVILEGES = [
