@@ -8,7 +8,7 @@ SANITIZE_CC ?= gcc
 
 CSRC_COMMON := plan.c execute.c fail.c message.c sync.c resolve.c template.c proc.c ops_file.c ops_process.c ops_mount.c \
 	long_options.c no_pivot.c ops_namespace.c copy_tree.c cgroup.c hook.c interrupt.c start.c console.c supervise.c \
-	trace.c
+	network.c trace.c
 CSRC_ORUN := $(addprefix csrc/,$(CSRC_COMMON) front.c main.c)
 CSRC_EXEC_PLAN := $(addprefix csrc/,$(CSRC_COMMON) exec_plan.c)
 CSRC_HEADERS := $(wildcard csrc/*.h)

@@ -85,6 +85,7 @@ static operation_function *const table[OPERATION_CODE_MAX + 1] = {
     [OP_SIGMASK] = op_sigmask,
     [OP_RESET_AFFINITY] = op_reset_affinity,
     [OP_LOOPBACK] = op_loopback,
+    [OP_NEW_NETWORK] = op_new_network,
     [OP_KILL] = op_kill,
     [OP_WAIT_EXIT] = op_wait_exit,
 };

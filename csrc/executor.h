@@ -122,7 +122,7 @@ operation_function op_mkdir, op_rmdir, op_unlink, op_open, op_close, op_write, o
     op_readonly, op_mknod, op_symlink, op_copy_tree, op_inherit_mode, op_verify_filesystem, op_chroot, op_sethostname, op_setdomainname,
     op_sysctl, op_setsid, op_console, op_stdio_owner, op_rlimit, op_umask, op_keyring, op_identity, op_bounding_set,
     op_capabilities, op_no_new_privs, op_seccomp, op_chdir, op_lookup_program, op_close_range, op_execve,
-    op_device_filter, op_connect, op_sigmask, op_reset_affinity, op_loopback, op_kill,
+    op_device_filter, op_connect, op_sigmask, op_reset_affinity, op_loopback, op_new_network, op_kill,
     op_wait_exit, op_regain_capabilities;
 
 #endif

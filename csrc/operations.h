@@ -5,7 +5,7 @@
 #define OPERATION_SIZE 40
 #define SLOT_MAX 256
 /* Of the whole table: an executor and a planner that differ here must not talk. */
-#define OPERATIONS_FINGERPRINT 0x4f4a11f9u
+#define OPERATIONS_FINGERPRINT 0xfca95a80u
 
 /* Flags of an operation. */
 #define IGNORE_EEXIST 1u
@@ -101,6 +101,7 @@ enum operation_code {
     OP_DEVICE_FILTER = 98,
     OP_CONNECT = 99,
     OP_LOOPBACK = 101,
+    OP_NEW_NETWORK = 107,
     OP_KILL = 102,
     OP_WAIT_EXIT = 103,
     OP_SIGMASK = 100,
@@ -108,7 +109,7 @@ enum operation_code {
     OP_REGAIN_CAPABILITIES = 105,
 };
 
-#define OPERATION_CODE_MAX 106
+#define OPERATION_CODE_MAX 107
 
 /* X(code, name, call) for each operation: its name in messages, and the system call that a failure names. */
 #define OPERATION_TABLE(X) \
@@ -181,6 +182,7 @@ enum operation_code {
     X(98, "device_filter", "bpf") \
     X(99, "connect", "connect") \
     X(101, "loopback", "ioctl") \
+    X(107, "new_network", "unshare") \
     X(102, "kill", "pidfd_send_signal") \
     X(103, "wait_exit", "poll") \
     X(100, "sigmask", "sigprocmask") \

@@ -162,7 +162,8 @@ int op_move_mount(struct executor *x, const struct operation *op)
     int mount, target;
     if (need_slot(x, op->fd, &mount) < 0 || need_slot(x, op->at, &target) < 0)
         return -1;
-    return k_move_mount(mount, target) < 0 ? fail(x, errno, "%s", text(x, op->s0)) : 0;
+    int result = op->s1 ? k_move_mount_to(mount, target, text(x, op->s1)) : k_move_mount(mount, target);
+    return result < 0 ? fail(x, errno, "%s", text(x, op->s0)) : 0;
 }
 
 int op_mount_setattr(struct executor *x, const struct operation *op)

@@ -1,13 +1,11 @@
 /* Owns processes and namespaces: clone, refork, setns, unshare, pidfds, and the end of init. */
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -208,17 +206,4 @@ int op_kill_init(struct executor *x, const struct operation *op)
     if (k_pidfd_send_signal(x->init_pidfd, SIGKILL) < 0 && errno != ESRCH)
         return fail(x, errno, "pid %d", (int)x->init_pid);
     return reap_init(x) < 0 ? fail(x, errno, "pid %d", (int)x->init_pid) : 0;
-}
-
-int op_loopback(struct executor *x, const struct operation *op)
-{
-    struct ifreq request = {.ifr_name = "lo"};
-    (void)op;
-    int fd AUTO_CLOSE = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return fail(x, errno, "socket");
-    if (ioctl(fd, SIOCGIFFLAGS, &request) < 0)
-        return fail(x, errno, "SIOCGIFFLAGS lo");
-    request.ifr_flags |= IFF_UP;
-    return ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? fail(x, errno, "SIOCSIFFLAGS lo") : 0;
 }

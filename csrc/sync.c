@@ -196,7 +196,10 @@ int op_release(struct executor *x, const struct operation *op)
 {
     if (x->sync < 0)
         return fail(x, ENOTCONN, "no inner process");
-    if (sync_send(x, REPORT_RELEASE, op->n0, -1) == 0)
+    int fd = slot_or_none(x, op->fd);
+    if (op->fd >= 0 && fd < 0)
+        return fail(x, EBADF, "slot %d is empty", op->fd);
+    if (sync_send(x, REPORT_RELEASE, op->n0, fd) == 0)
         return 0;
     if (errno != EPIPE && errno != ECONNRESET)
         return fail(x, errno, NULL);
@@ -247,6 +250,15 @@ static _Noreturn void end_silently(void)
     _exit(1);
 }
 
+static int take_released(struct executor *x, const struct operation *op, int fd)
+{
+    if (op->fd < 0) {
+        close_fd(&fd);
+        return 0;
+    }
+    return fill_slot(x, op->fd, fd) < 0 ? fail(x, EBADF, "nothing came with it") : 0;
+}
+
 int op_await(struct executor *x, const struct operation *op)
 {
     for (;;) {
@@ -255,11 +267,11 @@ int op_await(struct executor *x, const struct operation *op)
         ssize_t got = receive_packet(x->sync, &report, &fd, 0);
         if (got < 0)
             return fail(x, errno, "the sync socket");
-        close_fd(&fd);
         if (got == 0)
             end_silently();
         if (report.type == REPORT_RELEASE && report.number == op->n0)
-            return 0;
+            return take_released(x, op, fd);
+        close_fd(&fd);
     }
 }
 

@@ -87,6 +87,11 @@ static inline int k_move_mount(int from, int to)
 {
     return (int)syscall(NR_MOVE_MOUNT, from, "", to, "", K_MOVE_MOUNT_F_EMPTY_PATH | K_MOVE_MOUNT_T_EMPTY_PATH);
 }
+/* To a name in a directory that is ours alone, so there is nothing to resolve. */
+static inline int k_move_mount_to(int from, int directory, const char *name)
+{
+    return (int)syscall(NR_MOVE_MOUNT, from, "", directory, name, K_MOVE_MOUNT_F_EMPTY_PATH);
+}
 static inline int k_fsopen(const char *type)
 {
     return (int)syscall(NR_FSOPEN, type, K_FSOPEN_CLOEXEC);

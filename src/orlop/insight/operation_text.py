@@ -27,7 +27,7 @@ from orlop.plan.operations import (
     NO_SYMLINKS,
     TARGET_MUST_EXIST,
 )
-from orlop.plan.tags import TAG_CGROUP, TAG_HOOKS, TAG_MAPS, TAG_READY, TAG_STAGE, TAG_STATE
+from orlop.plan.tags import TAG_CGROUP, TAG_HOOKS, TAG_MAPS, TAG_NETWORK, TAG_READY, TAG_STAGE, TAG_STATE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ _FLAG_TEXTS = (
 _TAGS = {
     TAG_MAPS: "the id maps are written",
     TAG_STAGE: "init is there",
+    TAG_NETWORK: "the network namespace is there",
     TAG_CGROUP: "the cgroup is there, with its limits",
     TAG_HOOKS: "the mounts are there, hooks run now",
     TAG_STATE: "state.json names init's pid",
@@ -342,6 +343,7 @@ _PARTS: dict[str, Callable[[Step, SlotNames], Parts]] = {
     "sethostname": _name("set the host name to "),
     "setdomainname": _name("set the domain name to "),
     "sysctl": _sysctl,
+    "new_network": _said("make a network namespace, with its loopback interface up"),
     "setsid": _said("start a session of its own"),
     "console": _console,
     "stdio_owner": lambda step, slots: ("give stdin, stdout and stderr to ", f"uid {step.n0}", ""),  # noqa: ARG005

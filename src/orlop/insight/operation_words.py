@@ -55,6 +55,7 @@ OPERATION_WORDS = {
     "symlink": "Makes a symbolic link.",
     "inherit_mode": "Gives a new tmpfs the access mode of the directory that it will cover, as the image meant it.",
     "regain_capabilities": "Makes what the change of user took out of force effective again, for the filter.",
+    "new_network": "Makes a network namespace while init is busy with other things; it is handed to init.",
     "copy_tree": "Copies the image's files into the tmpfs that will hide them (tmpcopyup).",
     "verify_filesystem": "Makes sure that nothing is mounted over files of the kernel, such as those of /proc.",
     "chroot": "Changes the root directory only. The mounts stay the host's: weaker than pivot_root.",

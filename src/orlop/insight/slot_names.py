@@ -39,5 +39,7 @@ class SlotNames:
             self._names[step.fd] = step.s0 or ""
         elif operation == "listen":
             self._names[step.fd] = self.path(step.at, step.s0)
+        elif operation in ("new_network", "await") and step.fd >= 0:
+            self._names[step.fd] = "the new network namespace"
         elif operation == "pidfd_open":
             self._names[step.fd] = f"process {step.n0}"

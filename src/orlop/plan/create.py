@@ -83,6 +83,7 @@ class _CreateCompiler:
             bundle=request.bundle,
             cgroups=facts.cgroups,
             enter_cgroup=self.enter_cgroup,
+            enter_network=self.namespaces.enter_network,
             opens_sources_inside=self._opens_sources_inside(),
         )
         self.state_slot = self.listener_slot = self.console_slot = -1
@@ -217,6 +218,7 @@ class _CreateCompiler:
         """Mounts, devices, hooks, masks, change of root: in this order, and no other."""
         inner, root = self.plan.inner, self.mounts.root
         if not self.namespaces.has("mount"):
+            self.namespaces.enter_network()
             self.enter_cgroup()
             self._procfs_sysctls()
             self._chroot()
@@ -228,17 +230,23 @@ class _CreateCompiler:
         if self.namespaces.has("user"):
             self.mounts.join_cgroup()  # while we still are the caller, who owns the cgroup
         self.namespaces.become_root_of_user_namespace()
+        has_hooks_at_mounts = has_hooks(self.hooks, "prestart", "createRuntime", "createContainer")
         mounts = self.config.get("mounts") or []
-        self.mounts.compile(mounts)
-        if not is_dev_bound(mounts):
-            make_devices(self.plan, self.mounts, self.linux, in_user_namespace=self.namespaces.has("user"))
+        hidden = [*(self.linux.get("maskedPaths") or ()), *(self.linux.get("readonlyPaths") or ())]
+        self.mounts.compile(
+            mounts,
+            make_devices=None if is_dev_bound(mounts) else self._make_devices,
+            postponable=None if has_hooks_at_mounts else hidden,
+        )
         self._working_directory()
-        if has_hooks(self.hooks, "prestart", "createRuntime", "createContainer"):
+        if has_hooks_at_mounts:
+            self.mounts.complete()
             inner.about("hooks")
             inner.add("signal", n0=TAG_HOOKS)
             inner.add("await", n0=TAG_HOOKS)
             run_hooks(inner, self.hooks, "createContainer", self._state("creating"))  # in here, by the host's paths
         hide_paths(self.plan, self.linux, root)  # after the hooks, which may mount; before the host's /dev is gone
+        self.mounts.complete()
         self._procfs_sysctls()  # needs the host's fsopen rights, and no path at all
         self.mounts.finish()
         seal_root(inner, self.config["root"], root)
@@ -274,6 +282,9 @@ class _CreateCompiler:
         self.namespaces.become_root_of_user_namespace()
         inner.add("chroot", at=self.mounts.root)
 
+    def _make_devices(self) -> None:
+        make_devices(self.plan, self.mounts, self.linux, in_user_namespace=self.namespaces.has("user"))
+
     def _working_directory(self) -> None:
         cwd = self.config["process"].get("cwd") or "/"
         if cwd != "/":
@@ -289,7 +300,7 @@ class _CreateCompiler:
             if self.config.get(field):
                 inner.about(field)
                 inner.add(operation, s0=self.config[field])
-        if self.namespaces.is_new("network"):
+        if self.namespaces.needs_loopback():
             inner.about("linux.namespaces (network)")
             inner.add("loopback")
 

@@ -27,6 +27,7 @@ from orlop.linux.flags import (
 from orlop.linux.mount_options import MountOptions, parse_mount_options
 from orlop.oci.field_checks import shown
 from orlop.plan.builder import u64_blob
+from orlop.plan.mount_order import devices_after, postponed_mounts
 from orlop.plan.operations import (
     NO_SYMLINKS,
     TARGET_DIRECTORY,
@@ -35,7 +36,7 @@ from orlop.plan.operations import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from orlop.plan.builder import Plan, Section
@@ -68,6 +69,9 @@ _PROPAGATION_OF_ROOT = {
     "unbindable": MS_UNBINDABLE,
     "runbindable": MS_UNBINDABLE | MS_REC,
 }
+
+# File systems that do not look at the network namespace of who mounts them.
+_WITHOUT_NETWORK = frozenset(("proc", "tmpfs", "devpts", "mqueue", "cgroup2"))
 
 _TARGET_HINTS = {
     ELOOP: "a symbolic link stands where a directory must be, or links go round",
@@ -109,9 +113,11 @@ class MountCompiler:
         "_bundle",
         "_cgroups",
         "_enter_cgroup",
+        "_enter_network",
         "_later",
         "_linux",
         "_plan",
+        "_postponed",
         "_source",
         "_sources",
         "_target",
@@ -126,6 +132,7 @@ class MountCompiler:
         bundle: str,
         cgroups: CgroupPlacement,
         enter_cgroup: Callable[[], None],
+        enter_network: Callable[[], None],
         opens_sources_inside: bool,
     ) -> None:
         self._plan = plan
@@ -133,33 +140,66 @@ class MountCompiler:
         self._bundle = bundle
         self._cgroups = cgroups
         self._enter_cgroup: Callable[[], None] | None = enter_cgroup
+        self._enter_network = enter_network
+        self._postponed: list[tuple[int, dict[str, Any], str]] = []
         self._sources: Section = plan.inner if opens_sources_inside else plan.outer
         self._source = -1
         self._target = plan.slot()
         self._later: list[tuple[str, int]] = []
         self.root = plan.slot()
 
-    def compile(self, mounts: list[dict[str, Any]]) -> None:
-        """All mounts, in the order of the configuration (config.md, "Mounts")."""
-        for index, mount in enumerate(mounts):
-            options = parse_mount_options(mount.get("options") or ())
-            path = clean_destination(mount["destination"])
-            field = f"mounts[{index}] ({path})"
-            kind = mount.get("type") or ""
-            self._check_destination(index, path, kind, is_bind=options.is_bind)
-            if options.is_bind or kind == "bind":
-                if options.data:
-                    # As mount(2) does: a file system that is mounted already stays as it is.
-                    ignored = ", ".join(shown(option) for option in options.data)
-                    self._plan.warnings.append(f"mounts[{index}].options: no effect on a bind mount: {ignored}")
-                self._bind(field, mount, path, options)
-            elif kind == "cgroup":
-                self._cgroup(field, path, options)
+    def compile(
+        self,
+        mounts: list[dict[str, Any]],
+        *,
+        make_devices: Callable[[], None] | None,
+        postponable: Sequence[str] | None,
+    ) -> None:
+        """All mounts, in the order of the configuration (config.md, "Mounts"), and the devices once /dev is complete.
+
+        Those that show the cgroup wait for `complete`, where the order allows it with regard to the paths that will be
+        hidden (`postponable`; None: nothing may wait).
+        """
+        paths = [clean_destination(mount["destination"]) for mount in mounts]
+        waiting = frozenset() if postponable is None else postponed_mounts(mounts, paths, postponable)
+        last_of_dev = devices_after(paths)
+        if make_devices and last_of_dev < 0:
+            make_devices()
+        for index, (mount, path) in enumerate(zip(mounts, paths, strict=True)):
+            if index in waiting:
+                self._postponed.append((index, mount, path))
             else:
-                if kind == "cgroup2":
-                    self.join_cgroup()  # it shows the cgroup namespace of the moment in which it is made
-                self._file_system(field, mount, kind, path, options)
+                self._mount(index, mount, path)
+            if make_devices and index == last_of_dev:
+                make_devices()
+
+    def complete(self) -> None:
+        """What was postponed; from here on init is in its cgroup and in its network namespace."""
+        self._enter_network()
         self.join_cgroup()
+        for index, mount, path in self._postponed:
+            self._mount(index, mount, path)
+        self._postponed = []
+
+    def _mount(self, index: int, mount: dict[str, Any], path: str) -> None:
+        options = parse_mount_options(mount.get("options") or ())
+        field = f"mounts[{index}] ({path})"
+        kind = mount.get("type") or ""
+        self._check_destination(index, path, kind, is_bind=options.is_bind)
+        if options.is_bind or kind == "bind":
+            if options.data:
+                # As mount(2) does: a file system that is mounted already stays as it is.
+                ignored = ", ".join(shown(option) for option in options.data)
+                self._plan.warnings.append(f"mounts[{index}].options: no effect on a bind mount: {ignored}")
+            self._bind(field, mount, path, options)
+        elif kind == "cgroup":
+            self._cgroup(field, path, options)
+        else:
+            if kind == "cgroup2":
+                self.join_cgroup()  # it shows the cgroup namespace of the moment in which it is made
+            if kind not in _WITHOUT_NETWORK:
+                self._enter_network()  # as sysfs does with the network namespace
+            self._file_system(field, mount, kind, path, options)
 
     def join_cgroup(self) -> None:
         """Move into the cgroup, once: before what shows it, and before what could cost much memory."""
@@ -317,8 +357,7 @@ class MountCompiler:
         self.attach(field, tmpfs, path, flags=_link_rule(path))
         inner.about(field)
         for name, slot in trees:
-            inner.add("target", fd=self._target, at=tmpfs, s0=name)
-            inner.add("move_mount", fd=slot, at=self._target, s0=f"{path}/{name}")
+            inner.add("move_mount", fd=slot, at=tmpfs, s0=f"{path}/{name}", s1=name)
         # All of them at once; nothing of the container's runs yet.
         blob = attributes_blob(options.attr_set, 0, isolation)
         inner.add("mount_setattr", fd=tmpfs, n0=AT_RECURSIVE, blob=blob)

@@ -28,7 +28,7 @@ from orlop.linux.flags import (
 )
 from orlop.linux.id_map import id_map_text
 from orlop.plan.builder import u32_blob
-from orlop.plan.tags import TAG_CGROUP, TAG_MAPS, TAG_STAGE
+from orlop.plan.tags import TAG_CGROUP, TAG_MAPS, TAG_NETWORK, TAG_STAGE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,17 @@ _JOIN_HINTS = {
 class Namespaces:
     """The container's namespaces, sorted into new ones (clone flags) and ones to join (slots)."""
 
-    __slots__ = ("_linux", "_plan", "_unshares_user", "joined", "needs_stage", "new_flags", "paths")
+    __slots__ = (
+        "_is_network_entered",
+        "_linux",
+        "_network",
+        "_plan",
+        "_unshares_user",
+        "joined",
+        "needs_stage",
+        "new_flags",
+        "paths",
+    )
 
     def __init__(self, plan: Plan, linux: dict[str, Any]) -> None:
         self._plan = plan
@@ -84,6 +94,12 @@ class Namespaces:
             or ("user" in self.paths and others)
             or (self._unshares_user and self.is_new("pid"))
         )
+
+        # A new network namespace costs as much as all others. Where nothing ties it to the child (a user namespace that
+        # must own it, a stage) it is made outside, while the child makes the others: this slot.
+        is_free = self.is_new("network") and not self.needs_stage and not self.has("user")
+        self._network = plan.slot() if is_free else -1
+        self._is_network_entered = not is_free
 
     def _refuse_mount_namespace(self) -> None:
         """A mount needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace: never the new one."""
@@ -123,6 +139,11 @@ class Namespaces:
         if not self.needs_stage:
             now |= CLONE_NEWPID
         outer.add("clone", fd=cgroup_slot, n0=self.new_flags & now)
+        if self._network >= 0:
+            outer.about("linux.namespaces (network)", _NEW_HINTS)
+            outer.add("new_network", fd=self._network)
+            outer.add("release", fd=self._network, n0=TAG_NETWORK)
+            outer.add("close", fd=self._network)
         if self._unshares_user:
             outer.add("wait_signal", n0=TAG_MAPS)
         if self.is_new("user"):
@@ -162,8 +183,25 @@ class Namespaces:
             self._stage()
             return
         rest = self.new_flags & ~(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWCGROUP)
+        if self._network >= 0:
+            rest &= ~CLONE_NEWNET
         if rest:
             inner.add("unshare", n0=rest)
+
+    def enter_network(self) -> None:
+        """The inner half of a network namespace that is made outside; from here on init is in it. Once is enough."""
+        if self._is_network_entered:
+            return
+        self._is_network_entered = True
+        inner, slot = self._plan.inner, self._network
+        inner.about("linux.namespaces (network)", _NEW_HINTS)
+        inner.add("await", fd=slot, n0=TAG_NETWORK)
+        inner.add("setns", fd=slot, n0=CLONE_NEWNET, s0="")
+        inner.add("close", fd=slot)
+
+    def needs_loopback(self) -> bool:
+        """Whether init has to bring the loopback interface up: its network namespace is new, and it made it itself."""
+        return self.is_new("network") and self._network < 0
 
     def enter_cgroup_namespace(self) -> None:
         """The new one, if there is to be one. Requires: the cgroup was joined, so that it is the namespace's root."""

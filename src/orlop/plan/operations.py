@@ -113,6 +113,7 @@ CODE = {
     "device_filter": 98,
     "connect": 99,
     "loopback": 101,
+    "new_network": 107,
     "kill": 102,
     "wait_exit": 103,
     "sigmask": 100,

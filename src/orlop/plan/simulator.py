@@ -19,7 +19,8 @@ _SHOWN_MAX = 64
 # Operations that still need privilege, or the host's paths.
 _PRIVILEGED = frozenset(("new_mount", "move_mount", "mount_setattr", "pivot_root", "mask", "readonly", "mknod",
                          "sysctl", "sethostname", "setdomainname", "unshare", "setns", "open_tree"))  # fmt: skip
-_FILLS_SLOT = frozenset(("claim", "open", "open_tree", "new_mount", "target", "listen", "connect", "pidfd_open"))
+_FILLS_SLOT = frozenset(("claim", "open", "open_tree", "new_mount", "target", "listen", "connect", "pidfd_open",
+                         "new_network", "await"))  # fmt: skip
 _NEEDS_INIT = frozenset(("write_init_proc", "release", "wait_signal", "wait_exec", "pidfd_send", "supervise"))
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 TAG_MAPS = 1  # the id maps may be written; they are
 TAG_STAGE = 2  # the stage has made init
-TAG_CGROUP = 3  # the cgroup is there, with its limits
-TAG_HOOKS = 4  # the container's mounts are there, the runtime's hooks may run
-TAG_STATE = 5  # state.json names the pid, the container may become permanent
-TAG_READY = 6  # everything is set up: created
+TAG_NETWORK = 3  # the network namespace is made: init gets it
+TAG_CGROUP = 4  # the cgroup is there, with its limits
+TAG_HOOKS = 5  # the container's mounts are there, the runtime's hooks may run
+TAG_STATE = 6  # state.json names the pid, the container may become permanent
+TAG_READY = 7  # everything is set up: created

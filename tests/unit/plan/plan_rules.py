@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _HEADER = struct.Struct("<IIIIIII")
 _NAMES = {code: name for name, code in CODE.items()}
-_FILLS = frozenset(("claim", "open", "open_tree", "new_mount", "target", "listen", "connect", "pidfd_open"))
+_FILLS = frozenset(("claim", "open", "open_tree", "new_mount", "target", "listen", "connect", "pidfd_open",
+                    "new_network", "await"))  # fmt: skip
 _MAKES_A_MOUNT = frozenset(("open_tree", "new_mount"))
 IN_THE_CONTAINER = frozenset(("target", "mask", "readonly", "mknod", "symlink", "inherit_mode"))
 _ARGUMENTS = {"fd": -1, "at": -1, "s0": None, "s1": None, "blob": b"", "n0": 0, "n1": 0}

@@ -333,7 +333,7 @@ def test_a_relative_root_is_the_bundles(
     config["root"]["path"] = path
     sources = [step.s0 for step in compiled(config).outer.steps if step.operation == "open_tree"]
     assert sources == [opened]
-    assert compiled(config).outer.steps[-1].operation == "clone"
+    assert "clone" in [step.operation for step in compiled(config).outer.steps]
 
 
 def test_a_failure_is_told_about_the_verb_and_the_container(

@@ -424,7 +424,7 @@ def test_what_could_cost_much_memory_is_charged_to_the_container(
     names = [step.operation for step in compiled(config).inner.steps]
     joined = max(index for index, name in enumerate(names) if name == "write_slot")
     assert joined < names.index("copy_tree")
-    assert names.count("await") == 2  # the cgroup is joined once
+    assert names.count("await") == 3  # the network namespace and the cgroup are joined once, the record is awaited
 
 
 _CGROUP = {"destination": "/sys/fs/cgroup", "type": "cgroup", "options": ["ro", "nosuid"]}

@@ -10,6 +10,7 @@ import pytest
 from orlop.errors import InvalidArgument
 from orlop.linux.flags import (
     CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
     CLONE_NEWNET,
     CLONE_NEWNS,
     CLONE_NEWPID,
@@ -18,7 +19,7 @@ from orlop.linux.flags import (
 )
 from orlop.plan.builder import Plan
 from orlop.plan.namespaces import FLAG_OF_TYPE, Namespaces
-from orlop.plan.tags import TAG_CGROUP, TAG_MAPS, TAG_STAGE
+from orlop.plan.tags import TAG_CGROUP, TAG_MAPS, TAG_NETWORK, TAG_STAGE
 
 _MAPS = [{"containerID": 0, "hostID": 5, "size": 1}]
 
@@ -43,7 +44,7 @@ def _flags(plan: Plan, operation: str) -> list[int]:
 def test_the_clone_makes_only_what_must_be_in_it() -> None:
     plan, _ = _compile("pid", "network", "mount", "cgroup")
     assert _flags(plan, "clone") == [CLONE_NEWPID]
-    assert _flags(plan, "unshare") == [CLONE_NEWNET | CLONE_NEWNS, CLONE_NEWCGROUP]
+    assert _flags(plan, "unshare") == [CLONE_NEWNS, CLONE_NEWCGROUP]
 
 
 def test_id_maps_are_written_before_the_child_goes_on() -> None:
@@ -173,6 +174,8 @@ def test_each_joined_namespace_is_opened_outside_and_entered_once_by_its_flag(ki
 def test_each_new_namespace_is_made_once(kind: str) -> None:
     plan, found = _compile(kind, uidMappings=_MAPS, gidMappings=_MAPS)
     made = sum(_flags(plan, "clone")) + sum(_flags(plan, "unshare"))
+    if "new_network" in [step.operation for step in plan.outer.steps]:
+        made |= CLONE_NEWNET
     assert made == found.new_flags == FLAG_OF_TYPE[kind]
 
 
@@ -200,8 +203,32 @@ def test_with_a_stage_a_joined_pid_namespace_is_joined_by_the_stage() -> None:
 
 
 def test_a_new_cgroup_namespace_comes_after_the_others() -> None:
-    plan, _ = _compile("cgroup", "network")
-    assert _flags(plan, "unshare") == [CLONE_NEWNET, CLONE_NEWCGROUP]
+    plan, _ = _compile("cgroup", "ipc")
+    assert _flags(plan, "unshare") == [CLONE_NEWIPC, CLONE_NEWCGROUP]
+
+
+def test_a_network_namespace_is_made_outside_and_handed_over() -> None:
+    plan, found = _compile("pid", "network", "mount")
+    assert [step.operation for step in plan.outer.steps[-4:]] == ["clone", "new_network", "release", "close"]
+    assert not found.needs_loopback()
+    for _ in range(2):
+        found.enter_network()
+    handed = [step for step in plan.inner.steps if step.field == "linux.namespaces (network)"]
+    assert [(step.operation, step.n0) for step in handed] == [
+        ("await", TAG_NETWORK),
+        ("setns", CLONE_NEWNET),
+        ("close", 0),
+    ]
+
+
+@pytest.mark.parametrize("others", [["user"], ["user=/u"], ["time"]])
+def test_a_network_namespace_that_something_ties_to_the_child_is_made_by_it(others: list[str]) -> None:
+    plan, found = _compile("network", *others, uidMappings=_MAPS, gidMappings=_MAPS)
+    assert "new_network" not in [step.operation for step in plan.outer.steps]
+    assert any(flags & CLONE_NEWNET for flags in _flags(plan, "unshare"))
+    assert found.needs_loopback()
+    found.enter_network()
+    assert "setns" not in [step.operation for step in plan.inner.steps if step.field == "linux.namespaces (network)"]
 
 
 def test_the_clone_goes_into_the_cgroup() -> None:
