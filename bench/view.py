@@ -5,7 +5,10 @@
 - `v2`: only the v2 hierarchy, with whatever controllers v1 has left to it. Debian's crun cannot start there without
   CAP_SYS_RESOURCE; runc can.
 
-On a machine whose layout is v2 alone, both are the same, and nothing is mounted. Neither reaches the machine's own
+In both, /run is a tmpfs, as on every machine that systemd booted: runtimes keep their state there, and a journal on a
+disk would be measured with it.
+
+On a machine whose layout is v2 alone, both are the same, and no cgroups are mounted. Neither reaches the machine's own
 mount namespace.
 """
 
@@ -38,6 +41,8 @@ def arrange(view: str) -> None:
 
     Requires: a mount namespace of our own, whose mounts are private.
     """
+    if _file_system_of("/run") != "tmpfs":
+        _run("mount", "-t", "tmpfs", "-o", "mode=755", "run", "/run")
     if (_CGROUPS / "cgroup.controllers").exists():
         return
     if view == "v2":
@@ -58,6 +63,11 @@ def end_tidily_on_signals() -> None:
 
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGTERM, end)
+
+
+def _file_system_of(path: str) -> str:
+    command = ["stat", "--file-system", "--format", "%T", path]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
 
 
 def _run(*command: str) -> None:

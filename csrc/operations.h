@@ -5,7 +5,7 @@
 #define OPERATION_SIZE 40
 #define SLOT_MAX 256
 /* Of the whole table: an executor and a planner that differ here must not talk. */
-#define OPERATIONS_FINGERPRINT 0xfca95a80u
+#define OPERATIONS_FINGERPRINT 0x183e9015u
 
 /* Flags of an operation. */
 #define IGNORE_EEXIST 1u

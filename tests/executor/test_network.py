@@ -17,6 +17,7 @@ def test_init_gets_a_namespace_of_its_own_whose_loopback_is_up(executor: Executo
     container = Container(root, ALL_NAMESPACES & ~CLONE_NEWNET)
     container.inner.add("await", fd=7, n0=_TAG)
     container.inner.add("setns", fd=7, n0=CLONE_NEWNET, s0="")
+    container.inner.add("loopback")
     container.usual_mounts()
     container.pivot()
     container.drop()

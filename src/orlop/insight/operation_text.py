@@ -343,7 +343,7 @@ _PARTS: dict[str, Callable[[Step, SlotNames], Parts]] = {
     "sethostname": _name("set the host name to "),
     "setdomainname": _name("set the domain name to "),
     "sysctl": _sysctl,
-    "new_network": _said("make a network namespace, with its loopback interface up"),
+    "new_network": _said("make a network namespace"),
     "setsid": _said("start a session of its own"),
     "console": _console,
     "stdio_owner": lambda step, slots: ("give stdin, stdout and stderr to ", f"uid {step.n0}", ""),  # noqa: ARG005

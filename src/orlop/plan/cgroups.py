@@ -135,7 +135,8 @@ def create_cgroup(
     if is_v2:
         _device_filter(plan, placement, resources.get("devices") or ())
     else:
-        _device_files(v1, plan.slot(), placement, resources.get("devices") or ())
+        # Init does not wait for them: what it makes and opens itself, it may. They are there before its program is.
+        _device_files(plan.after_clone, plan.slot(), placement, resources.get("devices") or ())
     return _open_unified(plan, placement.paths())
 
 

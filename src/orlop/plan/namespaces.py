@@ -198,9 +198,10 @@ class Namespaces:
         inner.add("await", fd=slot, n0=TAG_NETWORK)
         inner.add("setns", fd=slot, n0=CLONE_NEWNET, s0="")
         inner.add("close", fd=slot)
+        inner.add("loopback")  # here, while the cgroups are still being made
 
     def needs_loopback(self) -> bool:
-        """Whether init has to bring the loopback interface up: its network namespace is new, and it made it itself."""
+        """Whether the loopback interface is still down: of a network namespace that init made itself."""
         return self.is_new("network") and self._network < 0
 
     def enter_cgroup_namespace(self) -> None:

@@ -98,7 +98,7 @@ def _rows() -> list[Operation]:
         row("device_filter", "bpf", {"fd": "cgroup", "blob": "program"}, "Load a BPF_PROG_TYPE_CGROUP_DEVICE program, attach it to the cgroup in fd, detach those attached before."),
         row("connect", "connect", {"fd": "into", "s0": "path"}, "Connect to a listening unix stream socket of the host."),
         row("loopback", "ioctl", {}, "Inner: bring the loopback interface of the network namespace up."),
-        row("new_network", "unshare", {"fd": "into"}, "Outer, after clone: a new network namespace with its loopback interface up, made by a helper process; the slot holds it."),
+        row("new_network", "unshare", {"fd": "into"}, "Outer, after clone: a new network namespace, made by a helper process; the slot holds it."),
         row("kill", "pidfd_send_signal", {"fd": "pidfd", "n0": "signal"}, "Send a signal to the process of a pidfd; ESRCH is success."),
         row("wait_exit", "poll", {"fd": "pidfd", "n0": "timeout_ms"}, "Wait until the process of a pidfd has ended; ETIMEDOUT."),
         row("sigmask", "sigprocmask", {}, "Inner: reset every signal to its default and the mask to empty."),

@@ -27,6 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from orlop.oci.config import Config
     from orlop.oci.container_id import ContainerId
     from orlop.plan.builder import Plan
     from orlop.runtime.call import Call
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
 _CONFIG_MAX_BYTES = 16 << 20
 _READ_BYTES = 1 << 16
 _FDS_MAX = 1 << 20
+
+# Configurations that were found valid, by their bytes: a resident planner is given the same ones again, for the
+# containers of one bundle. Nothing changes one after its check.
+_checked: dict[bytes, Config] = {}
+_CHECKED_MAX = 64
+_CHECKED_MAX_BYTES = 1 << 16
 
 
 def create_container(call: Call, *, is_run: bool, is_detached: bool) -> None:
@@ -64,10 +71,7 @@ def _prepare(call: Call, container_id: ContainerId, *, is_run: bool, is_detached
     bundle = _bundle(call)
     call.phase("parse")
     data = read_config(bundle)
-    document = decode(data, SOURCE)
-    call.phase("validate")
-    config = validate_config(document)
-    config.require_process()
+    config = _checked.get(data) or _check(call, data)
     for path in config.unknown_properties:
         call.log.write("debug", f"config.json: {path}: unknown property, ignored")
     raw = config.raw
@@ -81,6 +85,18 @@ def _prepare(call: Call, container_id: ContainerId, *, is_run: bool, is_detached
     root.prepare()
     call.phase("compile")
     return compile_create(raw, facts, request)
+
+
+def _check(call: Call, data: bytes) -> Config:
+    document = decode(data, SOURCE)
+    call.phase("validate")
+    config = validate_config(document)
+    config.require_process()
+    if len(data) <= _CHECKED_MAX_BYTES:
+        if len(_checked) >= _CHECKED_MAX:
+            _checked.clear()
+        _checked[data] = config
+    return config
 
 
 def host_facts(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orlop.oci.container_id import ContainerId
 
 _PASSWD_MAX_BYTES = 1 << 20
+_layouts: dict[tuple[str, str], CgroupLayout] = {}
 
 
 def capability_mask(config: dict[str, Any], proc: str) -> int:
@@ -48,7 +49,7 @@ def place_cgroup(config: dict[str, Any], container_id: ContainerId, proc: str) -
     Raises:
         FailedPrecondition: no cgroup hierarchy is mounted.
     """
-    layout = parse_cgroup_layout(_read_text(f"{proc}/mountinfo"), _read_text(f"{proc}/cgroup"))
+    layout = _layout_of(_read_text(f"{proc}/mountinfo"), _read_text(f"{proc}/cgroup"))
     linux = config.get("linux") or {}
     wanted = linux.get("cgroupsPath") or container_id
     directories = []
@@ -88,6 +89,17 @@ def refuse_populated_cgroup(placement: CgroupPlacement) -> None:
                 f"config.json: linux.cgroupsPath: the cgroup {directory.path} has processes already",
                 hint="choose a cgroup of its own for the container",
             )
+
+
+def _layout_of(mountinfo: str, own_cgroups: str) -> CgroupLayout:
+    """The layout, remembered: on most hosts it is the same from request to request."""
+    key = (mountinfo, own_cgroups)
+    layout = _layouts.get(key)
+    if layout is None:
+        layout = parse_cgroup_layout(mountinfo, own_cgroups)
+        _layouts.clear()
+        _layouts[key] = layout
+    return layout
 
 
 def refuse_sysctls_of_the_host(config: dict[str, Any], proc: str) -> None:

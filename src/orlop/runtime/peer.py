@@ -33,12 +33,12 @@ class Identity:
         places = [posix.stat(f"{proc}/ns/{name}") for name in _NAMESPACES]
         places.append(posix.stat(f"{proc}/root/."))
         self.places = [(place.st_dev, place.st_ino) for place in places]
-        status = dict(line.partition(":\t")[::2] for line in _read(f"{proc}/status").split("\n"))
-        self.capabilities = int(status["CapEff"], 16)
+        status = _read(f"{proc}/status")
+        self.capabilities = int(_field(status, "CapEff"), 16)
         # Mode and number of the seccomp filters, which are inherited and only ever added; the security module's label.
-        self.confinement: tuple[str | None, ...] = (
-            status.get("Seccomp"),
-            status.get("Seccomp_filters"),
+        self.confinement: tuple[str, ...] = (
+            _field(status, "Seccomp"),
+            _field(status, "Seccomp_filters"),
             _read_label(proc),
         )
 
@@ -64,7 +64,7 @@ def serveable_pid(connection: socket, own: Identity) -> int | None:
         is_served = own.may_serve(Identity(f"/proc/{pid}"))
         # It lives still, so all that was read was about it.
         return pid if is_served and not _has_ended(pidfd) else None
-    except (OSError, KeyError, ValueError):
+    except (OSError, ValueError):
         return None
     finally:
         posix.close(pidfd)
@@ -82,6 +82,11 @@ def _has_ended(pidfd: int) -> bool:
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     return bool(poll.poll(0))
+
+
+def _field(status: str, name: str) -> str:
+    _, _, rest = status.partition(f"\n{name}:\t")
+    return rest.partition("\n")[0]
 
 
 def _read_label(proc: str) -> str:

@@ -429,7 +429,7 @@ def test_device_rules_are_written_in_their_order_through_one_open_file_per_run(
     create_cgroup(plan, placement("v1"), {"devices": rules})
     told = [
         (step.s0 or "").rpartition("/")[2] if step.operation == "open" else step.blob.decode()
-        for step in plan.until_cgroup.steps
+        for step in plan.after_clone.steps
         if step.field == "linux.resources.devices" and step.operation != "close"
     ]
     assert told[:7] == [
@@ -442,7 +442,7 @@ def test_device_rules_are_written_in_their_order_through_one_open_file_per_run(
         "devices.allow",
     ]
     assert told.count("devices.allow") == 2
-    assert plan.until_cgroup.steps[-1].operation == "close"
+    assert plan.after_clone.steps[-1].operation == "close"
 
 
 @pytest.mark.parametrize("mode", ["v1", "hybrid"])
@@ -451,7 +451,7 @@ def test_a_container_that_may_use_every_device_writes_no_rule(
 ) -> None:
     plan = Plan("x")
     create_cgroup(plan, placement(mode), {"devices": [{"allow": True, "access": "rwm"}]})
-    assert "linux.resources.devices" not in [step.field for step in plan.until_cgroup.steps]
+    assert "linux.resources.devices" not in [step.field for step in plan.after_clone.steps]
 
 
 def test_the_filter_of_v2_enforces_the_rules_in_force(placement: Callable[[str], CgroupPlacement]) -> None:

@@ -218,6 +218,7 @@ def test_a_network_namespace_is_made_outside_and_handed_over() -> None:
         ("await", TAG_NETWORK),
         ("setns", CLONE_NEWNET),
         ("close", 0),
+        ("loopback", 0),
     ]
 
 
