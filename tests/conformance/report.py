@@ -78,6 +78,7 @@ _INTRODUCTION = """\
 The specification's own validation suite, opencontainers/runtime-tools, run with orun, runc and crun, in a mount
 namespace where cgroups look like plain v1: Debian 12's crun takes nothing else. The suite is old and tests the
 specification 1.0.2, orun follows 1.3. `make conformance` repeats it in a few minutes.
+A program that fails with runc or crun is tried three times, so that their luck does not show.
 """
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .leftovers import remove_cgroups
 from .tap import Check, parse
 
 if TYPE_CHECKING:
@@ -87,9 +88,14 @@ def _last_words(stderr: str) -> str:
 
 
 def run_suite(
-    suite: Suite, runtimes: Sequence[Runtime], *, only: str, tries: Mapping[str, int], tell: Callable[[str], None]
+    suite: Suite,
+    runtimes: Sequence[Runtime],
+    *,
+    only: str,
+    tries: Callable[[str, str], int],
+    tell: Callable[[str], None],
 ) -> dict[str, list[Result]]:
-    """The results of each runtime by its name. A program is repeated until it passes, as often as `tries` has for it.
+    """The results of each runtime by its name. A program is repeated until it passes, as often as `tries` allows.
 
     The runtimes are tested at the same time, each on a thread: most of the programs' time is spent waiting.
     """
@@ -98,7 +104,7 @@ def run_suite(
 
     def test(runtime: Runtime) -> None:
         for program in programs:
-            result = _run_program(suite, program, runtime, tries=tries.get(program.name, 1))
+            result = _run_program(suite, program, runtime, tries=tries(runtime.name, program.name))
             results[runtime.name].append(result)
             tell(f"{runtime.name}: {program.name}: {result.passed} passed, {result.failed} failed")
 
@@ -107,6 +113,7 @@ def run_suite(
         thread.start()
     for thread in threads:
         thread.join()
+    remove_cgroups()
     for name, found in results.items():
         if len(found) != len(programs):
             raise RuntimeError(f"the tests of {name} ended early; see above")

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _RUNTIME = Runtime("none", "/bin/false", "1")
 
 
+def _once(_runtime: str, _program: str) -> int:
+    return 1
+
+
 def _suite(directory: Path, **scripts: str) -> Suite:
     programs = []
     for name, script in scripts.items():
@@ -62,7 +66,7 @@ def test_a_plan_that_was_not_kept_is_a_failure() -> None:
 def test_a_program_runs_with_the_runtime_in_its_environment(tmp_path: Path) -> None:
     suite = _suite(tmp_path, one='test -x "$RUNTIME" && test -d "$TMPDIR" && echo "ok 1 - $PWD"; echo 1..1')
     told: list[str] = []
-    results = run_suite(suite, [_RUNTIME], only="", tries={}, tell=told.append)
+    results = run_suite(suite, [_RUNTIME], only="", tries=_once, tell=told.append)
     (result,) = results["none"]
     assert [check.description for check in result.checks] == [str(tmp_path)]
     assert told == ["none: one: 1 passed, 0 failed"]
@@ -74,7 +78,7 @@ def test_what_a_program_leaves_running_ends_with_it(tmp_path: Path) -> None:
     suite = _suite(
         tmp_path, one=f"(while sleep 0.05; do date +%s%N >{alive}; done) >/dev/null 2>&1 &\nsleep 0.3; echo 1..0"
     )
-    run_suite(suite, [_RUNTIME], only="", tries={}, tell=print)
+    run_suite(suite, [_RUNTIME], only="", tries=_once, tell=print)
     before = alive.read_text(encoding="ascii")
     deadline = time.monotonic() + 0.5
     while time.monotonic() < deadline:
@@ -85,7 +89,7 @@ def test_what_a_program_leaves_running_ends_with_it(tmp_path: Path) -> None:
 def test_a_program_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "_PROGRAM_S", 0.5)
     suite = _suite(tmp_path, one="echo ok 1 - a; exec sleep 100")
-    (result,) = run_suite(suite, [_RUNTIME], only="", tries={}, tell=print)["none"]
+    (result,) = run_suite(suite, [_RUNTIME], only="", tries=_once, tell=print)["none"]
     assert result.failure == "it did not end within 0.5 s"
 
 
@@ -93,12 +97,12 @@ def test_a_program_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytes
 def test_a_program_that_races_is_tried_again(tmp_path: Path) -> None:
     count = tmp_path / "count"
     suite = _suite(tmp_path, one=f'echo >>{count}; test "$(wc -l <{count})" -ge 3 && echo ok 1 || echo not ok 1')
-    (result,) = run_suite(suite, [_RUNTIME], only="", tries={"one": 3}, tell=print)["none"]
+    (result,) = run_suite(suite, [_RUNTIME], only="", tries=lambda _runtime, _program: 3, tell=print)["none"]
     assert result.failed == 0
-    (result,) = run_suite(suite, [_RUNTIME], only="", tries={}, tell=print)["none"]
+    (result,) = run_suite(suite, [_RUNTIME], only="", tries=_once, tell=print)["none"]
     assert result.failed == 0
     count.unlink()
-    (result,) = run_suite(suite, [_RUNTIME], only="", tries={}, tell=print)["none"]
+    (result,) = run_suite(suite, [_RUNTIME], only="", tries=_once, tell=print)["none"]
     assert result.failed == 1
 
 
@@ -109,7 +113,7 @@ def test_the_runtime_deletes_the_containers_that_a_program_leaves(tmp_path: Path
     runtime.write_text(f'#!/bin/sh\necho "$@" >>{told}\nmkdir -p "$2/left"\n', encoding="ascii")
     runtime.chmod(0o755)
     suite = _suite(tmp_path, one='"$RUNTIME" create left; echo 1..0')
-    run_suite(suite, [Runtime("fake", str(runtime), "1")], only="", tries={}, tell=print)
+    run_suite(suite, [Runtime("fake", str(runtime), "1")], only="", tries=_once, tell=print)
     created, deleted = told.read_text(encoding="utf-8").splitlines()
     assert created.endswith(" create left")
     assert deleted.endswith(" delete --force left")
@@ -118,5 +122,5 @@ def test_the_runtime_deletes_the_containers_that_a_program_leaves(tmp_path: Path
 @pytest.mark.needs_root
 def test_only_the_named_programs_run(tmp_path: Path) -> None:
     suite = _suite(tmp_path, one="echo 1..0", other="echo 1..0")
-    results = run_suite(suite, [_RUNTIME], only="oth", tries={}, tell=print)
+    results = run_suite(suite, [_RUNTIME], only="oth", tries=_once, tell=print)
     assert [result.program for result in results["none"]] == ["other"]
