@@ -103,6 +103,9 @@ fmt: $(VENV)/.tools ## format and fix what can be fixed
 	$(PYTHON) -m ruff check --fix $(LINTED)
 	$(PYTHON) -m ruff format $(LINTED)
 
+docs/e2e-peers.md: $(VENV)/.tools tests/e2e/differences_page.py tests/e2e/differences_runc.py tests/e2e/differences_crun.py
+	PYTHONPATH=tests $(PYTHON) -m e2e.differences_page > $@
+
 bench: setup build ## measure containers against runc, crun and newer peers (BENCH_ARGS="--quick" or "--write-docs")
 	$(PYTHON) bench/startup.py $(BENCH_ARGS)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
-import subprocess
+import signal
 import tempfile
 import uuid
 from pathlib import Path
@@ -13,16 +14,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from . import waiting
 from .bundle import Bundle, make_template
 from .container import Container
-from .leftovers import cgroups_of, leftover_mounts, processes_of
+from .difference import Difference, difference_of, expect, judge_leftovers
+from .differences import DIFFERENCES
+from .leftovers import cgroups_of, leftover_mounts, processes_of, remove_cgroups
 from .orphans import become_subreaper, collect
+from .peers import enter_cgroup1_view, name_of, needs_another_view
 from .resident_planner import ResidentPlanner
 from .runtime import Runtime
 from .waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
+
+_HERE = Path(__file__).resolve().parent
+_REPOSITORY = _HERE.parents[1]
+_DIFFERENCE = pytest.StashKey[Difference]()
+_IN_VAIN_S = 1.5
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,11 +40,48 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "orun_only(reason): a rule that an established runtime does not keep")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Go on in a view of cgroups that the runtime under test takes."""
+    program = _program(config)
+    if program.exists() and needs_another_view(program):
+        config.pluginmanager.getplugin("capturemanager").stop_global_capturing()
+        enter_cgroup1_view(config.invocation_params.args)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Expect of a peer what is listed as its difference; what only we have is not asked of it."""
+    name = name_of(_program(config)) if _program(config).exists() else "orun"
+    ours = [item for item in items if name != "orun" and item.get_closest_marker("orun_only") is not None]
+    if ours:
+        config.hook.pytest_deselected(items=ours)
+        items[:] = [item for item in items if item not in ours]
+    listed = DIFFERENCES.get(name, ())
+    for item in items:
+        difference = difference_of(item, listed) if item.path.parent == _HERE else None
+        if difference is not None:
+            item.stash[_DIFFERENCE] = difference
+            expect(item, difference)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Judge what a test left behind that is listed for leaving something."""
+    report = yield
+    difference = item.stash.get(_DIFFERENCE, None)
+    if difference is not None and difference.leaves:
+        judge_leftovers(report, difference)
+    return report
+
+
+def _program(config: pytest.Config) -> Path:
+    return Path(config.getoption("--runtime", default=None) or _REPOSITORY / ".venv/bin/orun")
+
+
 @pytest.fixture(scope="session")
 def is_orun(program: Path) -> bool:
     """Whether the runtime under test is ours."""
-    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=20).stdout
-    return version.startswith("orun")
+    return name_of(program) == "orun"
 
 
 @pytest.fixture(scope="session")
@@ -59,19 +106,24 @@ def _subreaper() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _only_orun(request: pytest.FixtureRequest) -> None:
-    mark = request.node.get_closest_marker("orun_only")
-    if mark is not None and not request.getfixturevalue("is_orun"):
-        pytest.skip(f"only orun: {mark.args[0]}")
+def _impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait less for what a peer is known not to do."""
+    difference = request.node.stash.get(_DIFFERENCE, None)
+    if difference is not None and not difference.leaves and not difference.varies:
+        monkeypatch.setattr(waiting, "longest_s", _IN_VAIN_S)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test of our own runtime runs twice: with a planner of each command's own, and with a resident one."""
-    if "planning" in metafunc.fixturenames:
-        is_peer = metafunc.config.getoption("--runtime", default=None) is not None
+    if "planning" in metafunc.fixturenames and metafunc.config.getoption("--runtime", default=None) is None:
         is_cold = metafunc.definition.get_closest_marker("cold_only") is not None
-        ways = ["peer"] if is_peer else ["cold"] if is_cold else ["cold", "warm"]
-        metafunc.parametrize("planning", ways, scope="session")
+        metafunc.parametrize("planning", ["cold"] if is_cold else ["cold", "warm"], scope="session")
+
+
+@pytest.fixture(scope="session")
+def planning() -> str:
+    """Which planner answers: `cold` or `warm` (parametrized above), or a peer's way, which is none of ours."""
+    return "peer"
 
 
 @pytest.fixture(scope="session")
@@ -101,9 +153,9 @@ def directory(base: Path, token: str) -> Iterator[Path]:
 
 
 @pytest.fixture
-def runtime(program: Path, directory: Path, token: str, planner: str) -> Iterator[Runtime]:
+def runtime(program: Path, directory: Path, token: str, planner: str, is_orun: bool) -> Iterator[Runtime]:
     """The runtime with a --root of the test's own. Afterwards nothing may be left of any container."""
-    runtime = Runtime(program, directory, token=token, planner=planner)
+    runtime = Runtime(program, directory, token=token, is_orun=is_orun, planner=planner)
     yield runtime
     runtime.end_calls()
     for container in runtime.list():
@@ -126,9 +178,10 @@ def _check_nothing_is_left(runtime: Runtime) -> None:
     except AssertionError:
         processes, cgroups = processes_of(token, directory), cgroups_of(token)
         for pid in processes:
-            os.kill(pid, 9)
-        for cgroup in cgroups:
-            cgroup.rmdir()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait_until(nothing_runs, "the end of the processes that were left", deadline_s=5)
+        wait_until(lambda: remove_cgroups(token), "the removal of the cgroups that were left", deadline_s=5)
         raise AssertionError(f"left behind: processes {processes}, cgroups {cgroups}") from None
     assert leftover_mounts(directory) == []
     assert [entry.name for entry in left.iterdir() if not entry.name.startswith(".")] == [] if left.exists() else True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from .orphans import collect
 from .waiting import wait_for_exit, wait_until
 
 if TYPE_CHECKING:
@@ -115,10 +116,10 @@ class Container:
         return self.runtime.call("state", self.id).code == 0
 
     def stop(self) -> None:
-        """Kill init and wait until it has ended."""
+        """Kill init and wait until it has ended: an orphan of `exec` keeps its pid namespace until it is reaped."""
         pid = self.pid
         self.kill("KILL").check()
-        wait_for_exit(pid, "the end of init after KILL")
+        wait_for_exit(pid, "the end of init after KILL", meanwhile=collect)
 
     def wait_status(self, status: str) -> None:
         """Wait until `state` tells this status."""

@@ -23,7 +23,7 @@ class HookLog:
 
     def script(self, name: str, then: str = "") -> str:
         """A shell script that notes the hook, and then does something else."""
-        return f'read -r state; echo "{name} $state" >> {self.path}; {then}'
+        return f'echo "{name} $state" >> {self.path}; {then}'
 
     def entries(self) -> list[tuple[str, dict[str, Any]]]:
         """What ran, in order: name and state document."""
@@ -36,6 +36,9 @@ class HookLog:
 
 
 def add_hook(container: Container, kind: str, script: str, **fields: Any) -> None:
-    """Add a hook that runs a shell script. A startContainer one is run by the shell of the root file system."""
-    hook = {"path": SHELL, "args": ["sh", "-c", script], **fields}
+    """Add a hook that runs a shell script, with the state in `$state`: crun may die when nobody reads that.
+
+    A startContainer one is run by the shell of the root file system.
+    """
+    hook = {"path": SHELL, "args": ["sh", "-c", f"read -r state; {script}"], **fields}
     container.config.setdefault("hooks", {}).setdefault(kind, []).append(hook)

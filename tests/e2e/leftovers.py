@@ -1,8 +1,10 @@
-"""The leak check: what a test may not leave behind. Only looks."""
+"""The leak check: what a test may not leave behind. Looks; only `remove_cgroups` changes anything."""
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from pathlib import Path
 
 from .waiting import process_state
@@ -22,6 +24,26 @@ def cgroups_of(token: str) -> list[Path]:
     for parent, names, _ in os.walk(CGROUP_ROOT, topdown=False):
         found += [Path(parent, name) for name in names if token in f"{parent}/{name}"]
     return found
+
+
+def remove_cgroups(token: str) -> bool:
+    """Remove those cgroups; False where the kernel has not let go of a process yet."""
+    for cgroup in cgroups_of(token):
+        try:
+            _remove(cgroup)
+        except OSError as error:
+            if error.errno not in (errno.EBUSY, errno.ENOENT):
+                raise
+    return not cgroups_of(token)
+
+
+def _remove(cgroup: Path) -> None:
+    try:
+        cgroup.rmdir()
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
+        shutil.rmtree(cgroup)  # no cgroup: a directory that crun made on the tmpfs above them
 
 
 def processes_of(token: str, directory: Path) -> dict[int, str]:

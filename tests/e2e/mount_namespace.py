@@ -42,6 +42,10 @@ class MountNamespace:
         words = [*self.prefix, "sh", "-ec", script]
         return subprocess.run(words, check=True, capture_output=True, text=True, timeout=DEADLINE_S).stdout
 
+    def cgroups_of(self, token: str) -> list[str]:
+        """The cgroups that only this namespace may show and whose name has the token in it, children first."""
+        return self.shell(f"find /sys/fs/cgroup -depth -type d -path '*{token}*'").splitlines()
+
     def close(self) -> None:
         """Let go of the namespace."""
         assert self._holder.stdin is not None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .mount_namespace import MountNamespace
 from .orphans import collect, keep
-from .waiting import DEADLINE_S, wait_for_exit
+from .waiting import DEADLINE_S, wait_for_exit, wait_until
 
 if TYPE_CHECKING:
     import signal
@@ -19,12 +19,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_REFUSALS_OF_PEERS = (1, 64, 255)  # crun's parser of options says 64; runc's exec, and crun in places, say 255
+
+
 class Outcome:
     """How one call ended. The files go on receiving what a detached container writes."""
 
-    def __init__(self, command: Sequence[str], code: int, out_path: Path, err_path: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], code: int, out_path: Path, err_path: Path, *, refusals: tuple[int, ...]
+    ) -> None:
         self.command = command
         self.code = code
+        self._refusals = refusals
         self.out_path = out_path
         self.err_path = err_path
         self.out = out_path.read_text(errors="replace")
@@ -38,6 +44,16 @@ class Outcome:
         assert self.code == 0, f"failed: {self!r}"
         return self
 
+    def refused(self) -> Outcome:
+        """This outcome, which must be a refusal: of orun that is exit code 1."""
+        assert self.code in self._refusals, f"not refused: {self!r}"
+        return self
+
+    @property
+    def says_unknown(self) -> bool:
+        """Whether stderr says that there is no such container, in the words of any runtime."""
+        return "exist" in self.err or "No such file or directory" in self.err
+
     @property
     def lines(self) -> list[str]:
         """The lines of stdout."""
@@ -48,8 +64,15 @@ class Call:
     """A call that is under way."""
 
     def __init__(
-        self, command: Sequence[str], process: subprocess.Popen[bytes], out_path: Path, err_path: Path
+        self,
+        command: Sequence[str],
+        process: subprocess.Popen[bytes],
+        out_path: Path,
+        err_path: Path,
+        *,
+        refusals: tuple[int, ...],
     ) -> None:
+        self._refusals = refusals
         self.command = command
         self.process = process
         self.out_path = out_path
@@ -72,7 +95,12 @@ class Call:
             self.process.kill()
             self.process.wait()
             raise
-        return Outcome(self.command, self.process.wait(), self.out_path, self.err_path)
+        return Outcome(self.command, self.process.wait(), self.out_path, self.err_path, refusals=self._refusals)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended."""
+        return self.process.poll() is not None
 
     def signal(self, number: signal.Signals) -> None:
         """Send the runtime's process a signal."""
@@ -89,15 +117,14 @@ class Runtime:
     `planner` is what ORUN_PLANNER says: `cold`, or the socket of a resident planner.
     """
 
-    def __init__(
-        self, program: Path, directory: Path, *, token: str, prefix: Sequence[str] = (), planner: str = "cold"
-    ) -> None:
+    def __init__(self, program: Path, directory: Path, *, token: str, is_orun: bool, planner: str = "cold") -> None:
         self.program = program
+        self._refusals = (1,) if is_orun else _REFUSALS_OF_PEERS
         self.directory = directory
         self.root = directory / "root"
         self.token = token
         self.planner = planner
-        self.prefix = list(prefix)
+        self.prefix: list[str] = []
         self._namespace: MountNamespace | None = None
         self._numbers = itertools.count()
         self._calls: list[Call] = []
@@ -137,7 +164,7 @@ class Runtime:
                 env=self.environment | (env or {}),
             )
         keep(process.pid)
-        call = Call(command, process, out_path, err_path)
+        call = Call(command, process, out_path, err_path, refusals=self._refusals)
         self._calls.append(call)
         return call
 
@@ -159,11 +186,23 @@ class Runtime:
         return self._namespace
 
     def leave_mount_namespace(self) -> None:
-        """Run later calls in the test's own mount namespace."""
+        """Run later calls in the test's own mount namespace.
+
+        Raises:
+            AssertionError: the other one shows a cgroup of the test; it is removed.
+        """
         self.prefix = []
-        if self._namespace is not None:
-            self._namespace.close()
-            self._namespace = None
+        if self._namespace is None:
+            return
+        namespace, self._namespace = self._namespace, None
+        try:
+            wait_until(lambda: not namespace.cgroups_of(self.token), "the end of the test's cgroups", deadline_s=2)
+        except AssertionError:
+            left = namespace.cgroups_of(self.token)
+            namespace.shell(f"rmdir {' '.join(left)}")
+            raise AssertionError(f"left behind: cgroups {left}") from None
+        finally:
+            namespace.close()
 
     def list(self) -> list[dict[str, Any]]:
         """What `list` tells as JSON."""

@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING
 
 from .orphans import keep
-from .waiting import DEADLINE_S, wait_for_exit
+from .waiting import DEADLINE_S, limited, wait_for_exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Screen:
 
     def wait_for(self, pattern: str, *, deadline_s: float = DEADLINE_S) -> re.Match[str]:
         """Read until the pattern is on the screen, and forget everything up to its end."""
-        end = time.monotonic() + deadline_s
+        end = time.monotonic() + limited(deadline_s)
         while True:
             match = re.search(pattern, self.text)
             if match:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
-
-from .marks import orun_only
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +30,7 @@ def test_version_names_runtime_and_spec(runtime: Runtime) -> None:
 def test_help_names_every_verb(runtime: Runtime) -> None:
     for flag in ("--help", "-h"):
         out = runtime.call(flag, with_root=False).check().out
-        assert all(f"   {verb} " in out for verb in VERBS)
+        assert all(re.search(rf"^\s+{verb}\s", out, re.MULTILINE) for verb in VERBS)
         assert "--root" in out
 
 
@@ -43,7 +42,7 @@ def test_no_verb_shows_help(runtime: Runtime) -> None:
 def test_each_verb_has_help(runtime: Runtime, verb: str) -> None:
     out = runtime.call(verb, "--help").check().out
     assert verb in out
-    assert "USAGE" in out
+    assert "USAGE" in out.upper()
 
 
 def test_an_unknown_verb_is_named(runtime: Runtime) -> None:
@@ -54,14 +53,12 @@ def test_an_unknown_verb_is_named(runtime: Runtime) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_unknown_flag_is_named(runtime: Runtime, token: str, verb: str) -> None:
-    outcome = runtime.call(verb, "--no-such-flag", token)
-    assert outcome.code == 1
+    outcome = runtime.call(verb, "--no-such-flag", token).refused()
     assert "no-such-flag" in outcome.err
 
 
 def test_an_unknown_global_flag_is_named(runtime: Runtime) -> None:
-    outcome = runtime.call("--no-such-flag", "list")
-    assert outcome.code == 1
+    outcome = runtime.call("--no-such-flag", "list").refused()
     assert "no-such-flag" in outcome.err
 
 
@@ -71,7 +68,7 @@ def test_a_missing_id_is_refused(runtime: Runtime, verb: str) -> None:
 
 
 def test_a_flag_without_its_value_is_refused(runtime: Runtime) -> None:
-    assert runtime.call("list", "--format").code == 1
+    runtime.call("list", "--format").refused()
 
 
 def test_a_flag_may_be_written_with_an_equals_sign(container: Container) -> None:
@@ -86,7 +83,6 @@ def test_a_flag_may_be_written_with_one_dash(container: Container) -> None:
 
 
 @pytest.mark.parametrize("verb", ["checkpoint", "restore"])
-@orun_only("runc checkpoints with criu")
 def test_a_verb_of_a_later_release_says_so(container: Container, verb: str) -> None:
     outcome = container.runtime.call(verb, container.id)
     assert outcome.code == 1
@@ -95,7 +91,6 @@ def test_a_verb_of_a_later_release_says_so(container: Container, verb: str) -> N
     assert len(outcome.err.splitlines()) == 1
 
 
-@orun_only("runc talks to systemd")
 def test_the_systemd_driver_is_refused(container: Container) -> None:
     container.bundle.write()
     outcome = container.runtime.call("--systemd-cgroup", "run", "-b", container.bundle.directory, container.id)
@@ -132,8 +127,7 @@ def test_the_log_is_appended_to(container: Container, directory: Path) -> None:
 
 
 def test_an_error_stands_on_stderr_too(container: Container, directory: Path) -> None:
-    outcome = container.runtime.call("--log", directory / "log", "state", container.id)
-    assert "exist" in outcome.err
+    assert container.runtime.call("--log", directory / "log", "state", container.id).says_unknown
 
 
 def test_an_unknown_log_format_is_refused(runtime: Runtime) -> None:
@@ -202,7 +196,6 @@ def test_features_is_the_document_of_the_spec(runtime: Runtime) -> None:
     assert "SCMP_ACT_ERRNO" in linux["seccomp"]["actions"]
 
 
-@orun_only("runc 1.1 knows runtime-spec 1.0 only")
 def test_features_tell_what_is_not_there(runtime: Runtime) -> None:
     features = json.loads(runtime.call("features").check().out)
     assert "time" in features["linux"]["namespaces"]

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from .lab_session import LabSession, Step, read_steps
-from .marks import orun_only
 from .mount_namespace import MountNamespace
 
 _LABS = Path(__file__).resolve().parents[2] / "docs/labs"
@@ -59,7 +58,6 @@ def test_a_session_tells_which_line_failed(directory: Path) -> None:
     session.close()
 
 
-@orun_only("the lab types orun")
 def test_lab_1_works_as_typed(program: Path, directory: Path) -> None:
     text = (_LABS / "1-oci-bundle.md").read_text()
     # Only the place is another one, and /run is private: two sessions may be at work on one machine.

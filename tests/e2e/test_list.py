@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,8 +20,10 @@ def test_without_containers_the_ids_are_empty(runtime: Runtime) -> None:
     assert runtime.call("list", "-q").check().out == ""
 
 
-def test_without_containers_the_json_is_null(runtime: Runtime) -> None:
-    assert runtime.call("list", "-f", "json").check().out.strip() == "null"
+def test_without_containers_the_json_is_null(runtime: Runtime, is_orun: bool) -> None:
+    out = runtime.call("list", "-f", "json").check().out
+    assert json.loads(out) in (None, [])
+    assert out.strip() == "null" or not is_orun
 
 
 def test_the_table_has_a_row_for_each_container(new_container: Callable[[], Container]) -> None:
@@ -60,7 +63,7 @@ def test_quiet_prints_the_ids(new_container: Callable[[], Container]) -> None:
     containers = [new_container(), new_container()]
     for one in containers:
         one.create().check()
-    assert containers[0].runtime.call("list", "-q").check().lines == sorted(one.id for one in containers)
+    assert sorted(containers[0].runtime.call("list", "-q").check().lines) == sorted(one.id for one in containers)
 
 
 def test_an_unknown_format_is_refused(container: Container) -> None:

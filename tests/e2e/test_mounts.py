@@ -10,7 +10,6 @@ import pytest
 
 from .config import add_namespace, bind, mount
 from .leftovers import leftover_mounts
-from .marks import orun_only
 from .proc_status import Mount, parse_mountinfo
 
 if TYPE_CHECKING:
@@ -411,7 +410,6 @@ def test_too_many_mounts_are_refused_by_the_first_that_is_too_much(container: Co
     assert not container.exists()
 
 
-@orun_only("runc 1.1 keeps the option of a file system without a type check")
 def test_an_unknown_option_of_a_file_system_is_named(container: Container) -> None:
     container.config["mounts"].append(mount("/fresh", "tmpfs", "tmpfs", "no-such-option"))
     outcome = container.run("true")

@@ -320,7 +320,6 @@ def test_a_user_namespace_without_mappings_is_refused(container: Container) -> N
 # -- time namespaces --------------------------------------------------------------------------------------------------
 
 
-@orun_only("runc has it since 1.2")
 def test_time_offsets_are_set(container: Container) -> None:
     add_namespace(container.config, "time")
     container.config["linux"]["timeOffsets"] = {
@@ -333,13 +332,11 @@ def test_time_offsets_are_set(container: Container) -> None:
     assert int(outcome.lines[2]) >= 1000000
 
 
-@orun_only("runc has it since 1.2")
 def test_a_new_time_namespace_without_offsets(container: Container) -> None:
     add_namespace(container.config, "time")
     assert _inside(container, "readlink", "/proc/self/ns/time") != namespace_of("self", "time")
 
 
-@orun_only("runc has it since 1.2")
 def test_exec_enters_the_time_namespace(container: Container) -> None:
     add_namespace(container.config, "time")
     container.config["linux"]["timeOffsets"] = {"boottime": {"secs": 1000000}}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .container import SLEEP
-from .marks import orun_only
 from .waiting import wait_until
 
 if TYPE_CHECKING:
@@ -18,13 +17,11 @@ _ROUNDS = 5
 _MANY = 8
 
 
-@orun_only("with runc 1.1 both may fail: the loser removes the winner's directory")
 def test_of_two_creates_of_one_id_exactly_one_wins(container: Container) -> None:
     for _ in range(_ROUNDS):
         outcomes = [call.wait() for call in [container.begin_create(*SLEEP) for _ in range(2)]]
-        assert sorted(outcome.code for outcome in outcomes) == [0, 1]
         (loser,) = [outcome for outcome in outcomes if outcome.code]
-        assert "exist" in loser.err
+        assert "exist" in loser.refused().err
         assert container.status == "created"
         container.start().check()
         assert container.status == "running"
@@ -98,7 +95,7 @@ def test_state_while_create_is_at_work_is_a_document_or_not_found(container: Con
         create = container.begin_create(*SLEEP)
         while create.process.poll() is None:
             outcome = container.runtime.call("state", container.id)
-            assert outcome.code == 0 or "exist" in outcome.err, outcome
+            assert outcome.code == 0 or outcome.says_unknown, outcome
         create.wait().check()
         container.delete("--force").check()
 

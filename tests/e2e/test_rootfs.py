@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .marks import orun_only
 from .proc_status import parse_mountinfo
 
 if TYPE_CHECKING:
@@ -58,7 +57,6 @@ def test_the_hostname_of_the_host_stays(container: Container) -> None:
     assert os.uname().nodename == before
 
 
-@orun_only("runc has it since 1.2")
 def test_domainname_is_set(container: Container) -> None:
     container.config["domainname"] = "example.org"
     assert container.run("cat", "/proc/sys/kernel/domainname").check().out == "example.org\n"
@@ -126,7 +124,6 @@ def test_mounts_of_a_root_that_is_not_shared_are_not_shared(container: Container
     assert not any(field.startswith("shared:") for mount in mounts.values() for field in mount.optional_fields)
 
 
-@orun_only("runc 1.1 makes the root a slave or private whatever is asked, unless it is a mount point on the host")
 @pytest.mark.parametrize(
     ("mode", "field"), [("shared", "shared:"), ("rshared", "shared:"), ("unbindable", "unbindable")]
 )

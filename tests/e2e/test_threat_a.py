@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .config import set_capabilities
-from .marks import orun_only
 from .waiting import wait_until
 
 if TYPE_CHECKING:
@@ -74,7 +73,6 @@ def test_threat_a_the_binary_of_exec_cannot_be_written(hunted: Container) -> Non
         hunted.exec("true").check()
 
 
-@orun_only("runc 1.1 shows a read-only mount of the very file")
 def test_threat_a_the_exe_seen_inside_is_not_the_file_of_the_host(hunted: Container, program: Path) -> None:
     for _ in range(15):
         hunted.exec("true").check()

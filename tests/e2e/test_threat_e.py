@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .config import bind, mount
-from .marks import orun_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +32,6 @@ def _without_proc(container: Container) -> None:
     container.config["linux"]["maskedPaths"] = container.config["linux"]["readonlyPaths"] = []
 
 
-@orun_only("runc 1.1 writes through the container's /proc (CVE-2025-52881)")
 def test_threat_e_a_sysctl_is_not_written_to_a_file_of_the_root_file_system(container: Container) -> None:
     _without_proc(container)
     fake = container.rootfs / "proc/sys/kernel/shmmax"
@@ -45,7 +43,6 @@ def test_threat_e_a_sysctl_is_not_written_to_a_file_of_the_root_file_system(cont
     assert fake.read_text() == "untouched"
 
 
-@orun_only("runc 1.1 writes through the container's /proc (CVE-2025-52881)")
 def test_threat_e_a_sysctl_reaches_the_kernel_whatever_proc_is(container: Container) -> None:
     container.config["mounts"][0] = mount("/proc", "tmpfs", "tmpfs")
     container.config["mounts"].append({"destination": "/real", "type": "proc", "source": "proc"})
