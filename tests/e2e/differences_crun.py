@@ -168,9 +168,7 @@ _CONFIGURATION = (
             f"{_BAD}[hooks-not-an-array]",
         ),
     ),
-    Difference(
-        "takes a process without args, which the spec makes an error at `start`", (f"{_BAD}[process.args-missing]",)
-    ),
+    Difference("takes a process without args, which `start` must refuse", (f"{_BAD}[process.args-missing]",)),
     Difference(
         "takes two namespaces of one type, which must be an error (config-linux.md, Namespaces)",
         (f"{_BAD}[linux.namespaces[5]-given-twice]",),

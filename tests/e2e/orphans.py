@@ -16,7 +16,7 @@ from .waiting import process_state, wait_for_exit
 _PR_SET_CHILD_SUBREAPER = 36
 
 _wait_status: dict[int, int] = {}
-_own: set[int] = set()
+_own: set[tuple[int, str]] = set()
 
 
 def become_subreaper() -> None:
@@ -26,7 +26,12 @@ def become_subreaper() -> None:
 
 def keep(pid: int) -> None:
     """Say that somebody else waits for this child: it was started by a test, and is no orphan."""
-    _own.add(pid)
+    _own.add((pid, _start_time(pid)))
+
+
+def _start_time(pid: int) -> str:
+    """When it was started, in clock ticks: a long run uses a pid twice."""
+    return Path(f"/proc/{pid}/stat").read_text(errors="replace").rsplit(")", 1)[1].split()[19]
 
 
 def children() -> list[int]:
@@ -36,10 +41,8 @@ def children() -> list[int]:
 
 def collect() -> None:
     """Reap every orphan that has ended."""
-    pids = children()
-    _own.intersection_update(pids)  # a pid that was waited for comes again, perhaps as an orphan's
-    for pid in pids:
-        if pid not in _own and process_state(pid) == "Z":
+    for pid in children():
+        if process_state(pid) == "Z" and (pid, _start_time(pid)) not in _own:
             with contextlib.suppress(ChildProcessError):
                 _wait_status[pid] = os.waitpid(pid, 0)[1]
 
@@ -47,6 +50,6 @@ def collect() -> None:
 def reap(pid: int) -> int:
     """Wait for an orphan and return its exit code: 128+n for a signal."""
     wait_for_exit(pid, f"the end of process {pid}")
-    status = _wait_status[pid] if pid in _wait_status else os.waitpid(pid, 0)[1]
+    status = os.waitpid(pid, 0)[1] if process_state(pid) == "Z" else _wait_status.pop(pid)
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code

@@ -19,7 +19,7 @@ def test_stats_are_one_line_with_the_keys_of_runc(container: Container) -> None:
     assert (event["type"], event["id"]) == ("stats", container.id)
     data = event["data"]
     assert {"cpu", "memory", "pids", "blkio", "hugetlb", "cpuset"} <= set(data)
-    assert data["pids"]["current"] == 1
+    assert data["pids"]["current"] >= 1  # runc returns while threads of its own end
     assert data["cpu"]["usage"]["total"] > 0
     assert data["memory"]["usage"]["usage"] > 0
     assert data["memory"]["usage"]["limit"] > 0
