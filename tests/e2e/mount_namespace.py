@@ -46,6 +46,11 @@ class MountNamespace:
         """The cgroups that only this namespace may show and whose name has the token in it, children first."""
         return self.shell(f"find /sys/fs/cgroup -depth -type d -path '*{token}*'").splitlines()
 
+    def remove_cgroups(self, token: str) -> bool:
+        """Remove those cgroups; False where the kernel has not let go of a process yet."""
+        self.shell(f"find /sys/fs/cgroup -depth -type d -path '*{token}*' -exec rmdir {{}} ';' 2>/dev/null || true")
+        return not self.cgroups_of(token)
+
     def close(self) -> None:
         """Let go of the namespace."""
         assert self._holder.stdin is not None

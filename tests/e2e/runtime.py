@@ -199,7 +199,7 @@ class Runtime:
             wait_until(lambda: not namespace.cgroups_of(self.token), "the end of the test's cgroups", deadline_s=2)
         except AssertionError:
             left = namespace.cgroups_of(self.token)
-            namespace.shell(f"rmdir {' '.join(left)}")
+            wait_until(lambda: namespace.remove_cgroups(self.token), "the removal of the cgroups that were left")
             raise AssertionError(f"left behind: cgroups {left}") from None
         finally:
             namespace.close()
