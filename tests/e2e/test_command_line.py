@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .marks import orun_only
+
 if TYPE_CHECKING:
     from pathlib import Path
 

@@ -11,6 +11,7 @@ import pytest
 
 from .cgroup_files import cgroup_of
 from .config import DEFAULT_CAPABILITIES, set_capabilities
+from .marks import orun_only
 from .orphans import reap
 from .proc_status import capability_mask, namespace_of, status_fields
 from .waiting import is_alive, wait_for_exit, wait_until

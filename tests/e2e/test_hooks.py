@@ -12,6 +12,7 @@ import pytest
 from .config import bind
 from .hook_log import KINDS, HookLog, add_hook
 from .leftovers import cgroups_of
+from .marks import orun_only
 from .waiting import wait_until
 
 if TYPE_CHECKING:

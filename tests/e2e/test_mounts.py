@@ -10,6 +10,7 @@ import pytest
 
 from .config import add_namespace, bind, mount
 from .leftovers import leftover_mounts
+from .marks import orun_only
 from .proc_status import Mount, parse_mountinfo
 
 if TYPE_CHECKING:
