@@ -82,6 +82,7 @@ def _serve(options: Options) -> None:
     PlannerService(listener, idle_exit_s=idle_exit_s).run(unlink or "the socket that was passed")
     if unlink:
         os.unlink(unlink)
+    os._exit(0)  # threads that still wait for somebody must not hold up the interpreter's teardown
 
 
 def _is_activated() -> bool:

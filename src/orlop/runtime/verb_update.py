@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posix
+
 from orlop.errors import FailedPrecondition, InvalidArgument, KernelError, OrlopError
 from orlop.linux.errno_text import errno_name_and_text
 from orlop.oci.config import validate_resources
@@ -203,5 +205,8 @@ def _apply(writes: list[LimitWrite], placement: CgroupPlacement, origin: Context
 
 
 def _put(path: str, value: str) -> None:
-    with open(path, "w", encoding="ascii") as file:
-        file.write(value)
+    fd = posix.open(path, posix.O_WRONLY | posix.O_TRUNC | posix.O_CLOEXEC)  # never one that is not there
+    try:
+        posix.write(fd, value.encode("ascii"))
+    finally:
+        posix.close(fd)
