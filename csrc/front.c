@@ -14,6 +14,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include "executor.h"
@@ -166,6 +167,10 @@ int connect_resident_planner(void)
         return -1;
     strcpy(address.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    /* One that is stopped takes neither connections nor bytes once its queues are full. */
+    struct timeval longest = {.tv_sec = 5};
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof longest);
     /* We do what it says, so it must be somebody who could have us do it anyway. */
     if (fd >= 0 && (connect(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
                     getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 || peer.uid != geteuid()))
