@@ -261,18 +261,18 @@ static int take_released(struct executor *x, const struct operation *op, int fd)
 
 int op_await(struct executor *x, const struct operation *op)
 {
-    for (;;) {
-        struct report report;
-        int fd;
-        ssize_t got = receive_packet(x->sync, &report, &fd, 0);
-        if (got < 0)
-            return fail(x, errno, "the sync socket");
-        if (got == 0)
-            end_silently();
-        if (report.type == REPORT_RELEASE && report.number == op->n0)
-            return take_released(x, op, fd);
-        close_fd(&fd);
-    }
+    struct report report;
+    int fd;
+    ssize_t got = receive_packet(x->sync, &report, &fd, 0);
+    if (got < 0)
+        return fail(x, errno, "the sync socket");
+    if (got == 0)
+        end_silently();
+    if (report.type == REPORT_RELEASE && report.number == op->n0)
+        return take_released(x, op, fd);
+    close_fd(&fd);
+    /* A plan whose waits cross: the one that this was for would wait for ever. */
+    return fail(x, EPROTO, "tag %llu came first", (unsigned long long)report.number);
 }
 
 int op_signal(struct executor *x, const struct operation *op)

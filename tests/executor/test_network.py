@@ -50,3 +50,13 @@ def test_a_release_that_hands_nothing_over_fails_the_await_that_wants_it(executo
     container.outer.add("release", n0=_TAG)
     failure = executor.run(container.run_in_foreground(["/bin/true"])).failure()
     assert (failure.op, failure.errno) == ("await", "EBADF")
+
+
+def test_a_release_that_comes_out_of_its_order_is_an_error(executor: Executor, root: Path) -> None:
+    """To wait on would be for ever: who awaits it comes later."""
+    container = Container(root)
+    container.inner.add("await", n0=_TAG + 1)
+    container.pivot()
+    container.outer.add("release", n0=_TAG)
+    failure = executor.run(container.run_in_foreground(["/bin/true"])).failure()
+    assert (failure.op, failure.errno, failure.detail) == ("await", "EPROTO", "tag 9 came first")

@@ -154,6 +154,7 @@ class _CreateCompiler:
     def enter_cgroup(self) -> None:
         """Inner: wait for the cgroup and move into it. As late as it can be: before the first mount that shows it."""
         # A joined mount namespace was entered by now, and need not have the host's cgroup mounts.
+        self.namespaces.enter_network()  # it is released first, so it must be awaited first
         join_cgroup(self.plan, self.facts.cgroups, loses_paths="mount" in self.namespaces.paths)
         self.namespaces.enter_cgroup_namespace()
 

@@ -67,6 +67,7 @@ def broken_rules(plan: Plan) -> list[str]:
                          "after the change of root"))  # fmt: skip
     broken.extend(_outer_rules(plan))
     broken.extend(_late_claims(plan))
+    broken.extend(_crossed_waits(plan))
     broken.extend(_empty_slots(plan))
     return broken
 
@@ -94,6 +95,19 @@ def _outer_rules(plan: Plan) -> list[str]:
             if is_cloned:
                 broken.append("a second clone")
             is_cloned = True
+    return broken
+
+
+def _crossed_waits(plan: Plan) -> list[str]:
+    """What one side lets go in one order and the other awaits in another: each wait takes the next message."""
+    outer, inner, _ = plan.sections()
+    pairs = (("release", outer, "await", inner), ("signal", inner, "wait_signal", outer))
+    broken = []
+    for send, sender, wait, waiter in pairs:
+        sent = [step.n0 for step in sender.steps if step.operation == send]
+        awaited = [step.n0 for step in waiter.steps if step.operation == wait]
+        if sent != awaited:
+            broken.append(f"{send} of {sent}, but {wait} of {awaited}")
     return broken
 
 

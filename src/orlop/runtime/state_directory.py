@@ -214,9 +214,12 @@ def _is_directory(path: str) -> bool:
 
 def remove_unfinished_files(container: Container) -> None:
     """Remove what a writer left that was killed before its rename. Requires: the lock."""
-    for name in posix.listdir(container.directory):
-        if name not in STATE_FILES:
-            posix.unlink(f"{container.directory}/{name}")
+    try:
+        for name in posix.listdir(container.directory):
+            if name not in STATE_FILES:
+                posix.unlink(f"{container.directory}/{name}")
+    except FileNotFoundError:
+        return  # a foreground `run` has cleaned up meanwhile: it holds no lock while the container runs
 
 
 def lock_for_delete(container: Container) -> int | None:

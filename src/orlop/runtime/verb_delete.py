@@ -54,7 +54,10 @@ def run(call: Call) -> Answer:
     if lock is None:
         return Answer()
     call.hold(lock)
-    container = call.state_root().find(container.container_id)  # as it is now that nobody else is at it
+    try:
+        container = call.state_root().find(container.container_id)  # as it is now that nobody else is at it
+    except NotFound:
+        return Answer()
     if force:
         kill_init(container)
     paths = container.cgroup_paths
