@@ -1,7 +1,7 @@
 """The view of cgroups that a part of the benchmark runs in: a mount namespace of its own, entered by a new process.
 
 - `v1`: a hybrid layout looks like plain v1, because Debian 12's crun refuses hybrid. The v2 hierarchy is hidden under
-  an empty tmpfs (in which crun makes directories).
+  an empty tmpfs (in which crun leaves a directory with files for each container).
 - `v2`: only the v2 hierarchy, with whatever controllers v1 has left to it. Debian's crun cannot start there without
   CAP_SYS_RESOURCE; runc can.
 
@@ -50,7 +50,7 @@ def arrange(view: str) -> None:
         _run("mount", "-t", "cgroup2", "none", str(_CGROUPS))
     elif os.path.ismount(_UNIFIED):
         _run("umount", "--lazy", str(_UNIFIED))
-        _run("mount", "-t", "tmpfs", "-o", "size=1m", "empty", str(_UNIFIED))
+        _run("mount", "-t", "tmpfs", "-o", "size=256m,nr_inodes=0", "empty", str(_UNIFIED))
 
 
 def end_tidily_on_signals() -> None:
