@@ -21,6 +21,7 @@ import signal
 import sys
 import time
 from _socket import AF_UNIX, SO_RCVTIMEO, SOCK_STREAM, SOL_SOCKET, socket
+from _struct import error as StructError  # noqa: N812 (it is a class)
 from _struct import pack
 
 from orlop.errors import FailedPrecondition, OrlopError
@@ -105,9 +106,8 @@ class PlannerService:
         Returns when SIGTERM or SIGINT came or it was idle for too long, and what was accepted is answered.
         """
         os.umask(0)
-        signal.pthread_sigmask(
-            signal.SIG_BLOCK, (*_STOP_SIGNALS, _REPORT_SIGNAL)
-        )  # before the threads, which inherit it
+        # Before the threads are made, which inherit it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, (*_STOP_SIGNALS, _REPORT_SIGNAL))
         _preload()
         _thread.stack_size(_STACK_BYTES)
         with self._lock:
@@ -184,7 +184,7 @@ class PlannerService:
         peer.setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack("ll", _HELLO_TIMEOUT_S, 0))
         try:
             hello = connection.receive_hello()
-        except OrlopError:
+        except (OrlopError, StructError, ValueError, IndexError):  # of another version, or no HELLO at all
             return None
         peer.setsockopt(SOL_SOCKET, SO_RCVTIMEO, pack("ll", 0, 0))
         return hello if hello.fingerprint == self._fingerprint else None

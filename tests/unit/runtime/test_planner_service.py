@@ -82,12 +82,13 @@ def test_an_error_is_one_line(tmp_path: Path) -> None:
         assert payload[8:] == b'orun: container "none" does not exist; see orun list\n'
 
 
-@pytest.mark.parametrize("said", ["other operations", "another version", "no hello"])
+@pytest.mark.parametrize("said", ["other operations", "another version", "no hello", "half a hello"])
 def test_what_is_not_ours_is_refused(tmp_path: Path, said: str) -> None:
     frames = {
         "other operations": _list(tmp_path, number=1),
         "another version": hello(["orun", "list"], version=1),
         "no hello": frame(7, b""),
+        "half a hello": frame(1, b"12345"),
     }
     with _service(tmp_path / "s"):
         assert _ask(tmp_path / "s", frames[said]) == [(_REFUSED, b"")]
