@@ -21,8 +21,8 @@ import signal
 import sys
 import time
 from _socket import AF_UNIX, SO_RCVTIMEO, SOCK_STREAM, SOL_SOCKET, socket
-from _struct import error as StructError  # noqa: N812 (it is a class)
 from _struct import pack
+from struct import error as StructError  # noqa: N812 (it is a class)
 
 from orlop.errors import FailedPrecondition, OrlopError
 from orlop.plan.operation_table import fingerprint
