@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orlop.insight.change import CHANGED, STRONGER, WEAKER, Change, by_rank, set_changes
-from orlop.plan.cgroups import device_rule_text, effective_device_rules
+from orlop.plan.cgroup_devices import device_rule_text, effective_device_rules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from orlop.insight.value_words import (
 )
 from orlop.linux.mount_options import parse_mount_options
 from orlop.oci.json_codec import encode
-from orlop.plan.cgroups import device_rule_text
+from orlop.plan.cgroup_devices import device_rule_text
 from orlop.plan.mounts import clean_destination
 
 TYPE_CHECKING = False

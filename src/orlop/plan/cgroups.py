@@ -11,7 +11,6 @@ from errno import EACCES, EBUSY, EINVAL, ENOENT, EPERM
 from posix import O_DIRECTORY, O_RDONLY, O_WRONLY
 
 from orlop.errors import InvalidArgument
-from orlop.linux.devices import default_device_rules
 from orlop.plan.operations import BEST_EFFORT, IGNORE_EEXIST, IGNORE_ENOENT
 from orlop.plan.tags import TAG_CGROUP
 
@@ -118,6 +117,8 @@ def create_cgroup(
     unless the child `loses_paths`, going into another mount namespace, and must be given all it needs open.
     `join_cgroup` is the child's side.
     """
+    from orlop.plan.cgroup_devices import load_device_filter, write_device_files  # what only a new cgroup needs
+
     is_v2 = placement.mode == "v2"
     v1 = plan.outer if loses_paths else plan.until_cgroup
     for directory in placement.directories:
@@ -133,10 +134,10 @@ def create_cgroup(
     _limits(plan.outer if is_v2 else v1, placement, resources)
     _warn_of_limits_without_effect(plan, resources.get("memory") or {}, is_v2=is_v2)
     if is_v2:
-        _device_filter(plan, placement, resources.get("devices") or ())
+        load_device_filter(plan, placement, resources.get("devices") or ())
     else:
         # Init does not wait for them: what it makes and opens itself, it may. They are there before its program is.
-        _device_files(plan.after_clone, plan.slot(), placement, resources.get("devices") or ())
+        write_device_files(plan.after_clone, plan.slot(), placement, resources.get("devices") or ())
     return _open_unified(plan, placement.paths())
 
 
@@ -148,11 +149,13 @@ def join_cgroup(plan: Plan, placement: CgroupPlacement, *, loses_paths: bool = F
     if loses_paths:
         _join_v1(plan, placement.paths())
         return
+    paths = [path for hierarchy, path in placement.paths().items() if hierarchy]
+    if not paths:
+        return
     slot = plan.slot()
-    for hierarchy, path in placement.paths().items():
-        if hierarchy:
-            inner.add("open", fd=slot, s0=f"{path}/tasks", n0=O_WRONLY)
-            inner.add("write_slot", fd=slot, blob=b"0")
+    for path in paths:
+        inner.add("open", fd=slot, s0=f"{path}/tasks", n0=O_WRONLY)
+        inner.add("write_slot", fd=slot, blob=b"0")
     inner.add("close", fd=slot)
 
 
@@ -378,65 +381,3 @@ def cpu_weight(shares: int) -> int:
 
     exponent = log2(shares)
     return ceil(10 ** ((exponent * exponent + 125 * exponent) / 612 - 7 / 34))
-
-
-def effective_device_rules(rules: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The device rules in force: what follows the last rule for all devices, then the defaults of every container.
-
-    The first rule is one for all devices: `allow` false unless the configuration opens everything.
-    """
-    start: dict[str, Any] = {"allow": False, "type": "a", "access": "rwm"}
-    specific: list[dict[str, Any]] = []
-    for rule in rules:
-        if rule.get("type", "a") == "a" and rule.get("major", -1) < 0 and rule.get("minor", -1) < 0:
-            start = {"allow": rule["allow"], "type": "a", "access": "rwm"}
-            specific = []
-        else:
-            specific.append(rule)
-    if start["allow"] and not specific:
-        return [start]
-    return [start, *specific, *default_device_rules()]
-
-
-def device_rule_text(rule: dict[str, Any]) -> str:
-    """A rule as devices.allow and devices.deny read it: `c 1:3 rwm`."""
-    if rule.get("type", "a") == "a":
-        return "a"
-    major, minor = rule.get("major", -1), rule.get("minor", -1)
-    access = rule.get("access") or "rwm"
-    return f"{rule['type']} {'*' if major < 0 else major}:{'*' if minor < 0 else minor} {access}"
-
-
-def _device_files(section: Section, slot: int, placement: CgroupPlacement, rules: Sequence[dict[str, Any]]) -> None:
-    section.about("linux.resources.devices")
-    effective = effective_device_rules(rules)
-    if len(effective) == 1:
-        return  # everything allowed, which is what a new cgroup inherits; writing it would fail in a nested container
-    directory = placement.by_controller().get("devices")
-    if directory is None:  # what fails open is no protection; runc fails too
-        raise InvalidArgument(
-            "config.json: linux.resources.devices: this host has no devices cgroup controller, so devices cannot be"
-            " denied",
-            hint='mount it, or allow all: [{"allow": true}]',
-        )
-    opened = ""
-    for rule in effective:
-        file = "devices.allow" if rule["allow"] else "devices.deny"
-        if file != opened:
-            section.add("open", fd=slot, s0=f"{directory}/{file}", n0=O_WRONLY)
-            opened = file
-        section.add("write_slot", fd=slot, blob=device_rule_text(rule).encode())
-    section.add("close", fd=slot)
-
-
-def _device_filter(plan: Plan, placement: CgroupPlacement, rules: Sequence[dict[str, Any]]) -> None:
-    effective = effective_device_rules(rules)
-    if len(effective) == 1:
-        return
-    from orlop.linux.device_filter import device_filter_program  # cgroup v2 only
-
-    plan.outer.about("linux.resources.devices", {EPERM: "loading a device filter needs CAP_BPF or CAP_SYS_ADMIN"})
-    slot = plan.slot()
-    plan.outer.add("open", fd=slot, s0=placement.by_controller()[""], n0=O_RDONLY | O_DIRECTORY)
-    plan.outer.add("device_filter", fd=slot, blob=device_filter_program(effective))
-    plan.outer.add("close", fd=slot)
