@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from .orphans import keep
 from .waiting import wait_readable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _PROGRAM = """
@@ -23,20 +25,16 @@ while True:
 """
 
 
-class Exchange:
-    """Swaps `first` and `second` (renameat2, RENAME_EXCHANGE) until it is closed."""
-
-    def __init__(self, first: Path, second: Path) -> None:
-        words = [sys.executable, "-I", "-S", "-c", _PROGRAM, str(first), str(second)]
-        self._process = subprocess.Popen(words, stdout=subprocess.PIPE)
-        keep(self._process.pid)
-        assert self._process.stdout is not None
-        wait_readable(self._process.stdout.fileno(), "the swapping process")
-
-    def close(self) -> None:
-        """End it. It must have been at work all the time."""
-        assert self._process.poll() is None, "the swapping process ended early"
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+@contextlib.contextmanager
+def exchanging(first: Path, second: Path) -> Iterator[None]:
+    """Swaps `first` and `second` (renameat2, RENAME_EXCHANGE) while the block runs; fails if that ends before it."""
+    words = [sys.executable, "-I", "-S", "-c", _PROGRAM, str(first), str(second)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        keep(process.pid)
+        try:
+            assert process.stdout is not None
+            wait_readable(process.stdout.fileno(), "the swapping process")
+            yield
+            assert process.poll() is None, "the swapping process ended early"
+        finally:
+            process.kill()

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from typing import TYPE_CHECKING
 
 from .orphans import keep
 from .waiting import DEADLINE_S, wait_readable
+
+if TYPE_CHECKING:
+    from typing import Self
 
 CGROUP2_ONLY = "umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup"
 CGROUP1_ONLY = "umount /sys/fs/cgroup/unified"
@@ -24,8 +28,18 @@ class MountNamespace:
         )
         keep(self._holder.pid)
         assert self._holder.stdout is not None
-        wait_readable(self._holder.stdout.fileno(), "the mount namespace")
-        assert os.read(self._holder.stdout.fileno(), 6) == b"ready\n", f"failed: {setup}"
+        try:
+            wait_readable(self._holder.stdout.fileno(), "the mount namespace")
+            assert os.read(self._holder.stdout.fileno(), 6) == b"ready\n", f"failed: {setup}"
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     @property
     def prefix(self) -> list[str]:
@@ -53,8 +67,10 @@ class MountNamespace:
 
     def close(self) -> None:
         """Let go of the namespace."""
-        assert self._holder.stdin is not None
-        assert self._holder.stdout is not None
-        self._holder.stdin.close()
-        self._holder.wait(timeout=DEADLINE_S)
-        self._holder.stdout.close()
+        with self._holder:
+            assert self._holder.stdin is not None
+            self._holder.stdin.close()
+            try:
+                self._holder.wait(timeout=DEADLINE_S)
+            finally:
+                self._holder.kill()

@@ -289,8 +289,7 @@ def test_a_pod_whose_user_namespace_owns_the_namespaces_to_join(
 
 
 def test_a_joined_mount_namespace_need_not_have_the_hosts_cgroups(container: Container) -> None:
-    namespace = MountNamespace("umount -R /sys/fs/cgroup")
-    try:
+    with MountNamespace("umount -R /sys/fs/cgroup") as namespace:
         add_namespace(container.config, "mount", namespace.path)
         container.config["mounts"] = [one for one in container.config["mounts"] if one["type"] != "cgroup"]
         container.config["linux"]["resources"]["pids"] = {"limit": 21}
@@ -298,8 +297,6 @@ def test_a_joined_mount_namespace_need_not_have_the_hosts_cgroups(container: Con
         assert container.id in cgroup_of(container.pid, "memory").name
         assert read_cgroup(container.pid, "pids", "pids.max") == "21"
         container.delete("--force").check()
-    finally:
-        namespace.close()
 
 
 @orun_only("runc fails later, with the kernel's EPERM")

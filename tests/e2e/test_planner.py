@@ -225,11 +225,11 @@ def test_a_service_manager_may_hold_the_socket(container: Container, directory: 
         container.runtime.planner = str(path)
         for _ in range(2):
             start = f"LISTEN_FDS=1 LISTEN_PID=$$ exec {program} planner --idle-exit 1 3<&{listener.fileno()}"
-            planner = subprocess.Popen(
+            with subprocess.Popen(
                 ["/bin/bash", "-c", start], pass_fds=[listener.fileno()], stderr=subprocess.PIPE, text=True
-            )
-            assert json.loads(container.runtime.call("list", "-f", "json").check().out or "null") in (None, [])
-            _, messages = planner.communicate(timeout=60)
+            ) as planner:
+                assert json.loads(container.runtime.call("list", "-f", "json").check().out or "null") in (None, [])
+                _, messages = planner.communicate(timeout=60)
             assert (planner.returncode, messages) == (0, "orun: planner: serving on the socket that was passed\n")
 
 

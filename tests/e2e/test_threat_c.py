@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .config import bind, mount
-from .exchange import Exchange
+from .exchange import exchanging
 from .proc_status import parse_mountinfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from .container import Container
@@ -116,37 +117,34 @@ def test_threat_c_a_link_that_leads_a_mount_into_proc_is_refused(container: Cont
     assert container.run("true").code == 1
 
 
-def _race(container: Container, name: str, link: str) -> Exchange:
+def _race(container: Container, name: str, link: str) -> AbstractContextManager[None]:
     (container.rootfs / name).mkdir(exist_ok=True)
     (container.rootfs / f"{name}-link").symlink_to(link)
-    return Exchange(container.rootfs / name, container.rootfs / f"{name}-link")
+    return exchanging(container.rootfs / name, container.rootfs / f"{name}-link")
 
 
 def test_threat_c_a_target_swapped_for_a_link_stays_in_root(container: Container, victim: Path) -> None:
     container.config["mounts"] += [mount("/data/new/deep", "tmpfs", "tmpfs"), bind("/data/made", "/etc/hostname")]
-    exchange = _race(container, "data", str(victim))
-    for _ in range(_RACES):
-        container.run("true")
-        assert [entry.name for entry in victim.iterdir()] == ["file"]
-    exchange.close()
+    with _race(container, "data", str(victim)):
+        for _ in range(_RACES):
+            container.run("true")
+            assert [entry.name for entry in victim.iterdir()] == ["file"]
 
 
 def test_threat_c_a_swapped_target_never_mounts_the_host(container: Container, victim: Path) -> None:
     """What is mounted on /data must never be reachable under the victim's name in the mount table of the container."""
     container.config["mounts"].append(mount("/data", "tmpfs", "tmpfs", "size=4k"))
-    exchange = _race(container, "data", f"../../../../../..{victim}")
-    inside = str(container.rootfs)
-    for _ in range(_RACES):
-        outcome = container.run("cat", "/proc/self/mountinfo")
-        targets = parse_mountinfo(outcome.out)
-        assert not any(target.startswith(inside) for target in targets)
-    exchange.close()
+    with _race(container, "data", f"../../../../../..{victim}"):
+        inside = str(container.rootfs)
+        for _ in range(_RACES):
+            outcome = container.run("cat", "/proc/self/mountinfo")
+            targets = parse_mountinfo(outcome.out)
+            assert not any(target.startswith(inside) for target in targets)
 
 
 def test_threat_c_cwd_swapped_for_a_link_stays_in_root(container: Container, victim: Path) -> None:
     container.config["process"]["cwd"] = "/data"
-    exchange = _race(container, "data", f"../../../../../..{victim}")
-    for _ in range(_RACES):
-        outcome = container.run("cat", "file")
-        assert "of the host" not in outcome.out
-    exchange.close()
+    with _race(container, "data", f"../../../../../..{victim}"):
+        for _ in range(_RACES):
+            outcome = container.run("cat", "file")
+            assert "of the host" not in outcome.out

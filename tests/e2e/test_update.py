@@ -127,11 +127,10 @@ def test_a_value_that_the_kernel_refuses_is_named_by_its_flag(running: Container
 @orun_only("runc gives the kernel's ENOENT")
 def test_swap_without_swap_accounting_is_told(running: Container) -> None:
     directory = cgroup_of(running.pid, "memory")
-    namespace = MountNamespace(f"mount -t tmpfs none {directory}")  # as if the kernel had none of the files
-    running.runtime.prefix = namespace.prefix
-    outcome = running.runtime.call("update", "--memory", "64M", "--memory-swap", "128M", running.id)
-    running.runtime.prefix = []
-    namespace.close()
+    with MountNamespace(f"mount -t tmpfs none {directory}") as namespace:  # as if the kernel had none of the files
+        running.runtime.prefix = namespace.prefix
+        outcome = running.runtime.call("update", "--memory", "64M", "--memory-swap", "128M", running.id)
+        running.runtime.prefix = []
     assert outcome.code == 1
     assert "--memory-swap: this kernel does not account for swap" in outcome.err
     assert "boot it with swapaccount=1" in outcome.err
