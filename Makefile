@@ -15,7 +15,8 @@ include csrc/csrc.mk
 PACKAGES := python3-venv libseccomp2 busybox-static
 # What only tests and the benchmark use: peers, the callers of a runtime, and a compiler with sanitizers for the executor's
 # second build.
-TEST_PACKAGES := runc crun gcc libc6-dev podman conmon catatonit containerd buildah docker.io
+TEST_PACKAGES := runc crun gcc libc6-dev podman conmon catatonit containerd buildah docker.io \
+	umoci skopeo docker-registry nginx-light apache2-utils openssl
 # What `make peers` builds with, beside go and cargo.
 PEER_PACKAGES := gcc libc6-dev pkg-config libseccomp-dev libdbus-1-dev
 FUZZ_SECONDS ?= 60
@@ -47,7 +48,8 @@ endef
 define DEVELOPMENT_REQUIREMENTS
 import tomllib
 with open("pyproject.toml", "rb") as file:
-    print(*tomllib.load(file)["project"]["optional-dependencies"]["dev"])
+    project = tomllib.load(file)["project"]
+print(*project["dependencies"], *project["optional-dependencies"]["dev"])
 endef
 export DEVELOPMENT_REQUIREMENTS
 

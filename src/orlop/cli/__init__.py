@@ -1,0 +1,1 @@
+"""The programs that people type: orlop, one module per command."""

@@ -1,0 +1,1 @@
+"""Content-addressed blobs: the store, and ingests that can be resumed."""

@@ -1,0 +1,1 @@
+"""What images are made of and what is done with them: pull, push, unpack, save, load, bundles."""

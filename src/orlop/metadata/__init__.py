@@ -1,0 +1,1 @@
+"""The database: namespaces, images, leases, labels, and the collection of what none of them needs."""

@@ -1,0 +1,1 @@
+"""The distribution specification's client: resolve, fetch, push, credentials, mirrors, referrers."""
