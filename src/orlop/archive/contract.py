@@ -9,9 +9,11 @@ decompresses, computes the diff id, and checks every entry before it touches the
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from orlop.oci.digest import Digest
@@ -33,6 +35,43 @@ class Limits:
     pax_records: int = 4096
     sparse_segments: int = 65_536  # of one entry
     xattr_bytes: int = 64 << 10  # of one entry, names and values
+
+
+class EntryType(Enum):
+    """What an entry of an archive makes."""
+
+    FILE = "file"
+    HARD_LINK = "hard link"
+    SYMLINK = "symbolic link"
+    CHARACTER_DEVICE = "character device"
+    BLOCK_DEVICE = "block device"
+    DIRECTORY = "directory"
+    FIFO = "fifo"
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """One entry, its PAX and GNU extensions applied, checked against the limits; paths are not resolved yet.
+
+    `path` and `link_target` are the archive's bytes without NUL: `path` relative, normalized, without `.` and `..` parts, and
+    empty for the root itself. Of a hard link, `link_target` is such a path too; of a symbolic link it is any text.
+    `size` is what the file has after extraction; `segments` are the (offset, length) of its data where it is sparse, and
+    None where the data is the whole file. The data stands in the raw stream from `data_offset` on, a multiple of 512, the
+    segments' one behind the other. Not frozen: a layer has tens of thousands.
+    """
+
+    path: bytes
+    type: EntryType
+    mode: int  # permission bits with setuid, setgid and sticky: 0o7777
+    uid: int
+    gid: int
+    size: int = 0
+    mtime_ns: int = 0  # since the epoch, may be negative
+    link_target: bytes = b""
+    device: tuple[int, int] = (0, 0)  # major, minor
+    xattrs: Mapping[bytes, bytes] = field(default_factory=dict)
+    segments: tuple[tuple[int, int], ...] | None = None
+    data_offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
