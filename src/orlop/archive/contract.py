@@ -53,11 +53,11 @@ class EntryType(Enum):
 class Entry:
     """One entry, its PAX and GNU extensions applied, checked against the limits; paths are not resolved yet.
 
-    `path` and `link_target` are the archive's bytes without NUL: `path` relative, normalized, without `.` and `..` parts, and
-    empty for the root itself. Of a hard link, `link_target` is such a path too; of a symbolic link it is any text.
-    `size` is what the file has after extraction; `segments` are the (offset, length) of its data where it is sparse, and
-    None where the data is the whole file. The data stands in the raw stream from `data_offset` on, a multiple of 512, the
-    segments' one behind the other. Not frozen: a layer has tens of thousands.
+    `path` and `link_target` are the archive's bytes without NUL: `path` relative, normalized, without `.` and `..`
+    parts, and empty for the root itself. Of a hard link, `link_target` is such a path too; of a symbolic link it is
+    any text. `size` is what the file has after extraction; `segments` are the (offset, length) of its data where it
+    is sparse, and None where the data is the whole file. The data stands in the raw stream from `data_offset` on, a
+    multiple of 512, the segments' one behind the other. Not frozen: a layer has tens of thousands.
     """
 
     path: bytes
