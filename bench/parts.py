@@ -35,7 +35,7 @@ class Bench:
     containers: Containers
     results: Results
     runtimes: list[Runtime]
-    executor: Executor | None
+    executors: list[Executor]
     bundle: Path
     """Of a container that runs `true`."""
     sleeper: Path
@@ -46,10 +46,10 @@ class Bench:
     _failed: set[tuple[str, str]] = field(default_factory=set)
 
     def all_that_run(self) -> list[Runtime | Executor]:
-        """The runtimes, and the executor behind ours."""
+        """The runtimes, and behind ours the executor and the bare program."""
         ours: list[Runtime | Executor] = [runtime for runtime in self.runtimes if runtime.name in OURS]
         peers = [runtime for runtime in self.runtimes if runtime.name not in OURS]
-        return [*ours, *([self.executor] if self.executor else []), *peers]
+        return [*ours, *self.executors, *peers]
 
     def blocks(self, part: str, runtimes: Sequence[_Timed], runs: int) -> Iterator[tuple[_Timed, int]]:
         """What `storm_blocks` says, without the runtimes that have failed in this part."""
@@ -80,7 +80,7 @@ def warm_up(bench: Bench, view: str) -> None:
             bench.results.notes.append(f"not measured on cgroup {view}: {runtime.name}: {error}")
             bench.containers.remove_of(runtime)
             bench.runtimes = [other for other in bench.runtimes if other is not runtime]
-            bench.executor = None if runtime is bench.executor else bench.executor
+            bench.executors = [other for other in bench.executors if other is not runtime]
         else:
             bench.results.versions[runtime.name] = runtime.version
 

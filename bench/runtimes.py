@@ -18,6 +18,7 @@ ORUN = REPOSITORY / ".venv" / "bin" / "orun"
 EXECUTOR = REPOSITORY / "build" / "orun-exec-plan"
 
 WARM, COLD, ALONE = "orun warm", "orun cold", "executor"
+BARE = "no container"
 OURS = (WARM, COLD, ALONE)
 
 _PEERS = ("runc", "crun", "youki")
@@ -67,6 +68,18 @@ class Executor:
     def remove_command(self, _container_id: str) -> list[str]:
         """A command that does nothing: the plan's own cleanup section has removed what there was."""
         return ["/bin/true"]
+
+
+@dataclass(frozen=True)
+class Bare(Executor):
+    """The container's program by itself: what starting and ending a process costs here, which every start has twice."""
+
+    name: str = BARE
+    version: str = "the container's program, started without any runtime: two of these are in every start"
+
+    def run_command(self, bundle: Path, _container_id: str) -> list[str]:
+        """The command line that runs the bundle's program on the host."""
+        return [str(bundle / "rootfs" / "bin" / "true")]
 
 
 def peers_directory() -> Path:

@@ -26,7 +26,7 @@ from parts import PARTS, Bench, warm_up
 from planner import Planner, PlannerError
 from plot import plot
 from report import between_markers, report
-from runtimes import EXECUTOR, ORUN, REPOSITORY, WARM, Executor, cold_runtime, peer_runtimes, warm_runtime
+from runtimes import EXECUTOR, ORUN, REPOSITORY, WARM, Bare, Executor, cold_runtime, peer_runtimes, warm_runtime
 from summary import Results
 from targets import MIB
 from view import VIEWS, arrange, end_tidily_on_signals, run_in_view
@@ -68,16 +68,16 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _executor(directory: Path, results: Results) -> Executor | None:
-    """The executor with a plan for the bundle of `true`; None and a note when there is none."""
+def _executor(directory: Path, results: Results) -> list[Executor]:
+    """The executor with a plan for the bundle of `true`; nothing and a note when there is none."""
     if not EXECUTOR.exists():
         results.notes.append("not measured: executor: not built; make build")
-        return None
+        return []
     executor = Executor(str(EXECUTOR), directory / "true.plan")
     failure = make_plan(directory / "true", executor.plan, f"bench-{os.getpid()}")
     if failure is not None:
         results.notes.append(f"not measured: executor: its plan could not be made: {failure}")
-    return executor if failure is None else None
+    return [executor] if failure is None else []
 
 
 def _executor_peak_bytes(directory: Path, specification_from: str) -> int | None:
@@ -113,12 +113,12 @@ def _measure_in_view(options: argparse.Namespace, directory: Path) -> Results:
         true = make_bundle(directory / "true", specification_from, ["true"])
         sleeper = make_bundle(directory / "sleeper", specification_from, ["sleep", _SLEEP_OF_A_PART])
         limited = make_bundle(directory / "limited", specification_from, ["true"])
-        executor = _executor(directory, results)
+        executors = [*_executor(directory, results), Bare(str(true), true)]
         if options.runtimes:
             runtimes = [runtime for runtime in runtimes if runtime.name in options.runtimes]
-            executor = executor if executor and executor.name in options.runtimes else None
+            executors = [executor for executor in executors if executor.name in options.runtimes]
         containers = stack.enter_context(Containers(directory))
-        bench = Bench(containers, results, runtimes, executor, true, sleeper, limited, options.runs)
+        bench = Bench(containers, results, runtimes, executors, true, sleeper, limited, options.runs)
         warm_up(bench, options.view)
         for name in options.only:
             if (name == "v2") == (options.view == "v2"):
