@@ -60,8 +60,7 @@ def _run(argv: list[str]) -> int:
 
 def _load(name: tuple[str, ...]) -> Command:
     module = importlib.import_module(f"orlop.cli.{command_table.COMMANDS[name].module}")
-    command = module.COMMAND
-    assert isinstance(command, Command)
+    command: Command = module.COMMAND
     return command
 
 
@@ -81,13 +80,15 @@ def _global_parser() -> Parser:
 
 def _overview() -> str:
     flags = "\n".join(
-        f"  {'-n, ' if one.key == 'namespace' else '    '}{one.flag:14}{one.doc} Default: {one.default}"
+        f"  {'-n, ' if one.key == 'namespace' else '    '}{one.flag:14}{one.doc} ({one.default})"
         for one in settings.SETTINGS
         if one.flag
     )
     return (
         "usage: orlop [OPTIONS] COMMAND [ARGUMENTS]\n\n"
         f"commands:\n{command_table.overview()}\n\n"
-        f"options:\n{flags}\n      --config FILE Configuration file. Default: {settings.DEFAULT_FILE}\n"
-        "      --format FORMAT  table or json\n      --version\n  -h, --help    Behind a command: that command's help.\n"
+        f"options:\n{flags}\n"
+        f"      --config FILE Configuration file. Default: {settings.DEFAULT_FILE}\n"
+        "      --format FORMAT  table or json\n      --version\n"
+        "  -h, --help    Behind a command: that command's help.\n"
     )

@@ -49,7 +49,9 @@ def size_text(size_bytes: int) -> str:
     while size >= 1000 and len(units) > 1:
         size /= 1024
         units.pop(0)
-    return f"{size_bytes} B" if units[0] == "B" else f"{size:.3g} {units[0]}" if size < 100 else f"{size:.0f} {units[0]}"
+    return (
+        f"{size_bytes} B" if units[0] == "B" else f"{size:.3g} {units[0]}" if size < 100 else f"{size:.0f} {units[0]}"
+    )
 
 
 def age_text(then: float, *, now: float | None = None) -> str:

@@ -1,7 +1,7 @@
 """Settings of `orlop`: each is declared once, with its name, type, default and meaning.
 
-A value comes from a flag, else from the configuration file (TOML), else it is the default. The example file and the reference
-page are made from the same declarations.
+A value comes from a flag, else from the configuration file (TOML), else it is the default. The example file is made
+from the same declarations.
 """
 
 from __future__ import annotations
@@ -47,8 +47,7 @@ class Setting:
             raise InvalidArgument(f'{place}: "{value}" is none of {", ".join(self.choices)}')
         if isinstance(value, int) and value < self.least:
             raise InvalidArgument(f"{place}: must be {self.least} or more")
-        assert isinstance(value, str | int)
-        return value
+        return value  # type: ignore[no-any-return]  # of the default's type, as was checked
 
 
 SETTINGS = (
@@ -63,7 +62,10 @@ SETTINGS = (
         choices=("auto", "erofs", "overlayfs", "native"),
     ),
     Setting(
-        "log_level", "warning", "Least level of what is logged to stderr.", "--log-level",
+        "log_level",
+        "warning",
+        "Least level of what is logged to stderr.",
+        "--log-level",
         choices=("debug", "info", "warning", "error"),
     ),
     Setting(
@@ -79,7 +81,9 @@ SETTINGS = (
         "Programs that must agree before an image is used. No such directory: every image may be.",
     ),
     Setting("verifier.max_verifiers", 10, "How many of them are asked at most; those behind are not.", least=1),
-    Setting("verifier.per_verifier_timeout_s", 10, "Seconds after which one that has not answered has refused.", least=1),
+    Setting(
+        "verifier.per_verifier_timeout_s", 10, "Seconds after which one that has not answered has refused.", least=1
+    ),
 )
 _BY_KEY = {one.key: one for one in SETTINGS}
 
@@ -93,13 +97,15 @@ class Settings:
     def text(self, key: str) -> str:
         """A setting that is a text."""
         value = self._values[key]
-        assert isinstance(value, str)
+        if not isinstance(value, str):
+            raise TypeError(key)
         return value
 
     def number(self, key: str) -> int:
         """A setting that is a number."""
         value = self._values[key]
-        assert isinstance(value, int)
+        if not isinstance(value, int):
+            raise TypeError(key)
         return value
 
     def path(self, key: str) -> Path:
@@ -109,7 +115,8 @@ class Settings:
     def paths(self, key: str) -> list[Path]:
         """A setting that is a list of paths."""
         value = self._values[key]
-        assert isinstance(value, tuple)
+        if not isinstance(value, tuple):
+            raise TypeError(key)
         return [Path(one) for one in value]
 
 
@@ -138,9 +145,7 @@ def _from_file(path: Path, *, is_asked_for: bool) -> dict[str, str | int | tuple
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as err:
         raise InvalidArgument(f"{path}: {err}") from None
-    return {
-        key: _known(key, path).checked(value, f"{path}: {key}") for key, value in _flat(document, "")
-    }
+    return {key: _known(key, path).checked(value, f"{path}: {key}") for key, value in _flat(document, "")}
 
 
 def _flat(table: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:

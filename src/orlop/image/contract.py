@@ -14,9 +14,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from orlop.content.contract import ContentStore
     from orlop.oci.descriptor import Descriptor
+    from orlop.oci.digest import Digest
+    from orlop.snapshot.contract import Snapshotter
 
 GC_ROOT = "containerd.io/gc.root"  # a blob or snapshot with this label is held whoever refers to it
 GC_EXPIRE = "containerd.io/gc.expire"  # on a lease: RFC 3339 time
@@ -98,3 +101,53 @@ class LeaseManager(Protocol):
 
     def resources(self, lease_id: str) -> Iterator[tuple[ResourceType, str]]:
         """What it holds."""
+
+
+class Stores(Protocol):
+    """What whoever works with images works on: the stores of one namespace."""
+
+    @property
+    def images(self) -> ImageStore:
+        """The images."""
+
+    @property
+    def leases(self) -> LeaseManager:
+        """The leases."""
+
+    def content(self, lease_id: str = "") -> ContentStore:
+        """The blobs; what is ingested through it, the lease holds."""
+
+    def snapshotter(self, name: str, lease_id: str = "") -> Snapshotter:
+        """The snapshots of one snapshotter; what is made through it, the lease holds.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
+
+
+class Step(Enum):
+    """What has become of a blob that is being pulled or pushed."""
+
+    CACHED = "cached"  # was there already
+    RESUMED = "resumed"  # `amount` bytes are there from an earlier try
+    MOVED = "moved"  # `amount` more bytes have been fetched or sent
+    TRANSFERRED = "transferred"  # all of it is there, and verified
+    UNPACKING = "unpacking"
+    UNPACKED = "unpacked"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step of one blob."""
+
+    digest: Digest
+    step: Step
+    amount: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watcher:
+    """Who is told how a pull or push goes: once which blobs it is about, then of each step. Never from a thread."""
+
+    planned: Callable[[list[Descriptor]], None] = lambda _blobs: None
+    happened: Callable[[Event], None] = lambda _event: None

@@ -1,0 +1,70 @@
+"""`orlop pull`: from a registry into the store, unpacked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .command import Command, Parser, say
+from .output import write_json
+from .progress_display import shown
+
+if TYPE_CHECKING:
+    import argparse
+
+    from orlop.image.pull import Pulled
+    from orlop.oci.reference import Reference
+
+    from .session import Session
+
+
+def _add_arguments(parser: Parser) -> None:
+    parser.add_argument("image", help="the image's reference")
+    parser.add_argument("--platform", default="", help="OS/ARCH[/VARIANT] instead of this machine's")
+    parser.add_argument("--no-unpack", action="store_true", help="fetch only")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    add_registry_arguments(parser)
+
+
+def add_registry_arguments(parser: Parser) -> None:
+    """The flags of all commands that speak with a registry."""
+    parser.add_argument("--plain-http", action="store_true", help="speak HTTP to the registry, without TLS")
+    parser.add_argument("-u", "--user", default="", metavar="NAME[:PASSWORD]", help="instead of docker's files")
+
+
+def _run(session: Session, arguments: argparse.Namespace) -> int:
+    from orlop.oci.reference import Reference
+
+    reference = Reference.parse(arguments.image)
+    pulled = session.run(_pull(session, arguments, reference))
+    if session.is_json:
+        write_json(
+            {
+                "name": pulled.image.name,
+                "target": pulled.image.target.to_json(),
+                "manifest": str(pulled.manifest.digest),
+                "snapshot": pulled.snapshot,
+            }
+        )
+    else:
+        say(f"{pulled.image.name}@{pulled.image.target.digest}")
+    return 0
+
+
+async def _pull(session: Session, arguments: argparse.Namespace, reference: Reference) -> Pulled:
+    from orlop.image.pull import PullOptions, pull
+
+    with session.store() as store, shown("pulling", is_quiet=arguments.quiet or session.is_json) as watcher:
+        registry = session.registry(reference, plain_http=arguments.plain_http, user=arguments.user)
+        async with registry:
+            options = PullOptions(
+                host=session.platform(arguments.platform),
+                snapshotter=store.default_snapshotter,
+                unpack=None if arguments.no_unpack else session.unpacker(),
+                verify=session.verifier(),
+                at_once=session.settings.number("pull.max_concurrent_layers"),
+                watcher=watcher,
+            )
+            return await pull(store, registry, reference, options)
+
+
+COMMAND = Command(_add_arguments, _run)

@@ -1,0 +1,78 @@
+"""What a command works with: the settings, and the stores and registries that they name, when they are asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator
+
+    from orlop.image.contract import Image
+    from orlop.metadata.store import Store
+    from orlop.oci.platform import Platform
+    from orlop.oci.reference import Reference
+    from orlop.registry.client import RegistryClient
+
+    from .settings import Settings
+
+_Result = TypeVar("_Result")
+
+
+class Session:
+    """One command's settings and stores."""
+
+    def __init__(self, settings: Settings, *, is_json: bool) -> None:
+        self.settings = settings
+        self.is_json = is_json
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The stores of the namespace, opened for the block."""
+        from orlop.metadata.store import Store
+
+        settings = self.settings
+        with Store.open(
+            settings.path("root"), state=settings.path("state"), namespace=settings.text("namespace")
+        ) as store:
+            yield store
+
+    def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        """Do asynchronous work to its end; ^C cancels it, and it tidies up before KeyboardInterrupt is raised."""
+        return asyncio.run(work)
+
+    def registry(self, reference: Reference, *, plain_http: bool, user: str = "") -> RegistryClient:
+        """A client of the reference's repository. `user` is NAME:PASSWORD, instead of what docker's files know."""
+        from orlop.registry.client import open_registry
+        from orlop.registry.credentials import Credential, FixedCredentials, default_credentials
+
+        name, _, password = user.partition(":")
+        credential = Credential(name, password or getpass.getpass(f"Password of {name}: ")) if user else None
+        return open_registry(
+            reference.domain,
+            reference.path,
+            host_directories=self.settings.paths("registry.config_path"),
+            credentials=FixedCredentials(credential, [reference.domain]) if credential else default_credentials(),
+            plain_http=True if plain_http else None,
+        )
+
+    def platform(self, specifier: str) -> Platform:
+        """The platform that a flag names; the host's where it names none."""
+        from orlop.image.host import host_platform
+        from orlop.oci.platform import Platform
+
+        host = host_platform()
+        return Platform.parse(specifier, host=host, place="--platform") if specifier else host
+
+
+def find_image(store: Store, text: str) -> Image:
+    """The image that a user names: by a reference, short or full.
+
+    Raises:
+        NotFound: there is none.
+    """
+    from orlop.oci.reference import Reference
+
+    return store.images.get(str(Reference.parse(text).canonical))
