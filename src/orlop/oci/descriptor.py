@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from orlop.errors import InvalidArgument
 
 from .digest import Digest
+from .field_checks import shown
+from .media_types import is_media_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,12 +45,12 @@ class Descriptor:
         if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _MAX_SIZE:
             raise InvalidArgument(f"{place}.size: must be a size in bytes, not {size!r}")
         descriptor = cls(
-            media_type=_text(value, "mediaType", place),
+            media_type=_media_type(value, "mediaType", place),
             digest=Digest.parse(_text(value, "digest", place), place=f"{place}.digest"),
             size=size,
             annotations=_strings(value, "annotations", place),
             platform=_object(value, "platform", place),
-            artifact_type=_text(value, "artifactType", place) if "artifactType" in value else "",
+            artifact_type=_media_type(value, "artifactType", place) if "artifactType" in value else "",
             urls=_urls(value, place),
             data=_data(value, place),
         )
@@ -81,6 +83,13 @@ def _text(value: dict[str, Any], key: str, place: str) -> str:
     text = value.get(key)
     if not isinstance(text, str) or not text:
         raise InvalidArgument(f"{place}.{key}: must be a text that is not empty")
+    return text
+
+
+def _media_type(value: dict[str, Any], key: str, place: str) -> str:
+    text = _text(value, key, place)
+    if not is_media_type(text):
+        raise InvalidArgument(f"{place}.{key}: {shown(text)} is not a media type (RFC 6838)")
     return text
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -41,3 +43,12 @@ LAYER_COMPRESSION = {
     "application/vnd.docker.image.rootfs.foreign.diff.tar": "none",
     "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip": "gzip",
 }
+
+# RFC 6838 section 4.2, as the image specification's schema writes it (defs-descriptor.json).
+_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
+_MEDIA_TYPE = re.compile(rf"{_NAME}/{_NAME}")
+
+
+def is_media_type(text: str) -> bool:
+    """Whether a text is a media type, known or not, without parameters."""
+    return _MEDIA_TYPE.fullmatch(text) is not None
