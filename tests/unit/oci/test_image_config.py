@@ -130,6 +130,7 @@ def test_there_is_a_diff_id_for_each_layer(layers: int) -> None:
 
 
 def test_an_image_without_layers() -> None:
+    none: list[str] | None
     for none in ([], None):
         assert _parse({**MINIMAL, "rootfs": {"type": "layers", "diff_ids": none}}, layers=0).diff_ids == ()
 

@@ -199,6 +199,7 @@ def test_an_old_artifact_is_of_its_configurations_type() -> None:
 
 
 def test_an_index_may_be_empty() -> None:
+    empty: list[Any] | None
     for empty in ([], None):
         assert parse_manifest(_bytes({"schemaVersion": 2, "manifests": empty}), media_type=OCI_INDEX).children == ()
 
