@@ -201,7 +201,7 @@ def _volumes(config: dict[str, Any]) -> list[str]:
 
 
 def test_volumes(rootfs: Path) -> None:
-    image = {"Volumes": {"/data/deep": {}, "/data": {}}}
+    image: dict[str, Any] = {"Volumes": {"/data/deep": {}, "/data": {}}}
     config = _config(rootfs, image)
     assert _volumes(config) == ["/data", "/data/deep"]
     assert _volumes(_config(rootfs, image, volumes=Volumes.IGNORE)) == []
@@ -316,7 +316,8 @@ def test_the_user_may_give_instructions(rootfs: Path) -> None:
 
 @pytest.mark.parametrize("signal", ["SIGNOPE", "0", "65", "SIGKILL;reboot", "\n"])
 def test_a_stop_signal_is_a_signal(rootfs: Path, signal: str) -> None:
-    for image in ({"StopSignal": signal}, {"Labels": {STOP_SIGNAL: signal}}):
+    images: tuple[dict[str, Any], ...] = ({"StopSignal": signal}, {"Labels": {STOP_SIGNAL: signal}})
+    for image in images:
         with pytest.raises(InvalidArgument, match=r"^config\.StopSignal: "):
             _config(rootfs, image)
 
