@@ -109,7 +109,9 @@ def runtime_config(
     """
     options = options or ContainerOptions()
     if image.platform.normalized().os != "linux":
-        raise InvalidArgument(f"the image is for {image.platform}, not for linux", hint="pull it for another platform")
+        raise InvalidArgument(
+            f"the image is for {shown(str(image.platform))}, not for linux", hint="pull it for another platform"
+        )
     config = default_spec(rootless=False)
     with RootDirectory(rootfs) as root:
         config["process"] = _process(image, options, root, config["process"])

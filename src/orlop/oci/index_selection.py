@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orlop.errors import NotFound
 
+from .field_checks import shown
 from .media_types import INDEXES, MANIFESTS
 from .platform import Platform, rank
 
@@ -46,8 +47,15 @@ def select_manifest(index: Index, host: Platform, *, strict: bool = False, place
     """
     found = candidates(index, host, strict=strict)
     if not found:
-        there = [str(Platform.from_json(one.platform, place=place)) for one in index.manifests if one.platform]
+        there = [
+            _shown_platform(Platform.from_json(one.platform, place=place)) for one in index.manifests if one.platform
+        ]
         more = f" and {len(there) - _SHOWN_MAX} more" if len(there) > _SHOWN_MAX else ""
         names = ", ".join(there[:_SHOWN_MAX]) + more if there else "nothing"
         raise NotFound(f"{place}: there is no image for {host}; there is {names}", hint="choose one with --platform")
     return found[0]
+
+
+def _shown_platform(platform: Platform) -> str:
+    """The specifier on one line, whatever an index says."""
+    return shown(str(platform))[1:].removesuffix('"')

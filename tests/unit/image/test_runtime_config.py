@@ -329,7 +329,7 @@ def test_a_stop_signal_stays_as_it_is_written(rootfs: Path, signal: str) -> None
 
 def test_an_image_for_another_system_is_refused(rootfs: Path) -> None:
     image = _image(os="windows")
-    with pytest.raises(InvalidArgument, match=r"^the image is for windows/amd64, not for linux; pull it for another"):
+    with pytest.raises(InvalidArgument, match=r'^the image is for "windows/amd64", not for linux; pull it for another'):
         runtime_config(image, rootfs)
 
 

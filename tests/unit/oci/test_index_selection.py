@@ -95,3 +95,11 @@ def test_a_platform_without_architecture_is_refused() -> None:
     wrong = Descriptor(media_type=OCI_MANIFEST, digest=Digest.of(b""), size=0, platform={"os": "linux"})
     with pytest.raises(InvalidArgument, match=r"^index\.manifests\[0\]\.platform\.architecture: is missing$"):
         candidates(Index(manifests=(wrong,)), Platform(os="linux", architecture="amd64"))
+
+
+def test_threat_m_the_error_is_one_line() -> None:
+    hostile = {"os": "linux\n\x1b[2J", "architecture": "x" * 500}
+    index = Index(manifests=(Descriptor(media_type=OCI_MANIFEST, digest=Digest.of(b""), size=0, platform=hostile),))
+    with pytest.raises(NotFound, match=r"there is linux\\n\\u001b\[2J/x+\.\.\.; choose") as caught:
+        select_manifest(index, Platform(os="linux", architecture="amd64"))
+    assert str(caught.value).isprintable()
