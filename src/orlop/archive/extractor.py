@@ -385,8 +385,8 @@ class _Extraction:
             found = os.stat(target, dir_fd=source.fd, follow_symlinks=False)
         except FileNotFoundError:
             raise InvalidArgument(
-                f'linkname: "{shown(entry.link_target)}" is not in this layer',
-                hint="it must stand before its hard links",
+                f'linkname: "{shown(entry.link_target)}" does not exist',
+                hint="it must stand in the same layer, before its hard links",
             ) from None
         if stat.S_ISDIR(found.st_mode) or _is_deletion(found):
             raise InvalidArgument(f'linkname: "{shown(entry.link_target)}" is a directory or a deletion')

@@ -1,0 +1,1 @@
+"""Archives that mean harm, and what becomes of them."""
