@@ -401,6 +401,7 @@ class _Extraction:
                     raise InvalidArgument("linkname: a hard link to itself") from None
                 return
             self._replace(directory, name)
+            source = self._link_chain.enter(parent)  # what was replaced may have closed it
             os.link(target, name, src_dir_fd=source.fd, dst_dir_fd=directory.fd, follow_symlinks=False)
 
     def _replace(self, directory: Directory, name: bytes) -> None:
