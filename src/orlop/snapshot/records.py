@@ -1,4 +1,4 @@
-"""The records of one snapshotter directory, in SQLite: `snapshots.db`. No directories and no mounts: see `directory_snapshotter`.
+"""The records of one snapshotter directory, in SQLite: `snapshots.db`. Directories and mounts are for others.
 
 A record has a state beside its kind. `making` and `removing` are on disk before directories come and until they are
 gone; only what is `ready` is seen by callers. A snapshot that is being removed has lost its name, which is free again;
@@ -21,7 +21,7 @@ from orlop.errors import AlreadyExists, FailedPrecondition, Internal, KernelErro
 from orlop.snapshot.contract import Kind, SnapshotInfo, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 _VERSION = 1
@@ -103,8 +103,10 @@ class Records:
         """Give the connection back."""
         self._connection.close()
 
-    def insert(self, name: str, kind: Kind, parent: str, labels: Mapping[str, str]) -> int:
-        """A new record, in the making; its number.
+    def insert(
+        self, name: str, kind: Kind, parent: str, labels: Mapping[str, str], claim: Callable[[int], object]
+    ) -> int:
+        """A new record, in the making; its number. `claim` locks the number before anybody else can see the record.
 
         Raises:
             AlreadyExists: the name is taken.
@@ -122,6 +124,7 @@ class Records:
             snapshot_id = cursor.lastrowid
             assert snapshot_id is not None  # noqa: S101 - an INSERT has one
             _set_labels(database, snapshot_id, labels)
+            claim(snapshot_id)
             return snapshot_id
 
     def ready(self, snapshot_id: int) -> None:
@@ -132,7 +135,9 @@ class Records:
     def commit(
         self, snapshot_id: int, name: str, usage: Usage, *, parent: str = "", labels: Mapping[str, str] | None = None
     ) -> None:
-        """Make an active snapshot a committed one of this name. `parent` "" leaves it where it is.
+        """Make an active snapshot a committed one of this name, with these labels and none of those that it had.
+
+        `parent` "" leaves it on top of what it is.
 
         Raises:
             AlreadyExists, NotFound, FailedPrecondition: as `insert`.
@@ -146,6 +151,7 @@ class Records:
                 "UPDATE snapshot SET name = ?, kind = ?, updated_at = ?, size_bytes = ?, inodes = ? WHERE id = ?",
                 (name, Kind.COMMITTED.value, time.time(), usage.size_bytes, usage.inodes, snapshot_id),
             )
+            database.execute("DELETE FROM label WHERE snapshot = ?", (snapshot_id,))
             _set_labels(database, snapshot_id, labels or {})
 
     def start_removal(self, snapshot_id: int) -> None:
@@ -184,6 +190,15 @@ class Records:
         """The ready snapshot of this name."""
         with self._reading() as database:
             return _ready(database, name)
+
+    def committed(self, name: str) -> Record:
+        """The committed snapshot of this name.
+
+        Raises:
+            FailedPrecondition: it is of another kind.
+        """
+        with self._reading() as database:
+            return _committed(database, name)
 
     def info(self, name: str) -> SnapshotInfo:
         """The ready snapshot of this name, as callers see it."""

@@ -1,0 +1,311 @@
+"""What the snapshotters have in common: names, records, directories, locks, and the order that survives a crash.
+
+    ROOT/snapshots.db    the records
+    ROOT/locks           byte N is locked by who makes, commits, mounts or removes snapshot N
+    ROOT/snapshots/N/    snapshot N; what is in it is the implementation's choice
+    ROOT/removed/N       what is being deleted of it
+
+A record comes before its directory and goes after it. A directory that is half deleted has left its place before.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from abc import ABC, abstractmethod
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orlop.errors import AlreadyExists, FailedPrecondition, InvalidArgument, KernelError
+from orlop.linux import mount_call
+from orlop.linux.errno_text import kernel_error
+from orlop.linux.fstab_mount import detach, mount_points_below
+from orlop.snapshot.contract import Kind, LayerTarget, Mount, SnapshotInfo, Usage
+from orlop.snapshot.directory_cursor import open_directory
+from orlop.snapshot.records import MAKING, READY, Record, Records
+from orlop.snapshot.snapshot_locks import SnapshotLocks
+from orlop.snapshot.tree_removal import remove_tree
+from orlop.snapshot.tree_usage import tree_usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Self
+
+_SETTING_UP = 0  # the lock for making ROOT itself; snapshots are numbered from 1
+_NAME_BYTES = 1024
+
+
+class DirectorySnapshotter(ABC):
+    """A snapshotter whose snapshots are directories. A context manager; `close` gives the database back."""
+
+    name: str
+    takes_layers_apart: bool
+
+    def __init__(self, root: Path) -> None:
+        """Raises InvalidArgument for a root that mount options cannot carry."""
+        self.root = Path(os.path.realpath(root))
+        if any(character in str(self.root) for character in ',:\\"\n'):
+            raise InvalidArgument(
+                f'{self.root}: a snapshotter\'s path has no comma, colon, backslash, quote or newline: '
+                "mount options cannot carry them",
+                hint="choose another --root",
+            )
+        for directory in (self.root, self._snapshots, self._removed):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._locks = SnapshotLocks(self.root / "locks")
+        with self._locks.hold(_SETTING_UP):  # SQLite does not wait when two make the same database a WAL one
+            self._records = Records(self.root / "snapshots.db")
+
+    def close(self) -> None:
+        """Let go of the database. Snapshots and mounts stay."""
+        self._records.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    # What an implementation decides.
+
+    @abstractmethod
+    def layer_target(self, key: str) -> LayerTarget:
+        """See the contract."""
+
+    @abstractmethod
+    def _fill(self, directory: Path, kind: Kind, parents: list[Path]) -> None:
+        """Make what a new snapshot has in its directory. `parents` are directories of snapshots, the nearest first."""
+
+    @abstractmethod
+    def _mounts(self, directory: Path, kind: Kind, parents: list[Path]) -> list[Mount]:
+        """How to mount a snapshot."""
+
+    def _finish(self, directory: Path, parents: list[Path]) -> None:
+        """Make what is in an active snapshot durable. `parents`: what it is put on top of just now, else empty."""
+        del parents
+        sync_file_system(directory)
+
+    # The contract, but for layer_target.
+
+    def prepare(self, key: str, parent: str = "", *, labels: Mapping[str, str] | None = None) -> list[Mount]:
+        """A new active snapshot on top of a committed one; how to mount it."""
+        return self._make(key, Kind.ACTIVE, parent, labels or {})
+
+    def view(self, key: str, parent: str, *, labels: Mapping[str, str] | None = None) -> list[Mount]:
+        """A new read-only snapshot of a committed one; how to mount it."""
+        return self._make(key, Kind.VIEW, parent, labels or {})
+
+    def commit(
+        self, name: str, key: str, *, parent: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> None:
+        """Make an active snapshot a committed one. All of it is durable then."""
+        _check_name(name)
+        with self._locked(key) as record:
+            _require_active(record)
+            new_parents = self._new_parents(record, parent)
+            holder = self._records.holder(name)
+            if holder and holder.id != record.id:
+                self._discard_if_crashed(holder, name)
+            directory = self.directory(record.id)
+            with _as_kernel_error(f'cannot commit snapshot "{key}"'):
+                self._finish(directory, new_parents)
+                usage = tree_usage(directory)
+            self._records.commit(record.id, name, usage, parent=parent or "", labels=labels)
+
+    def mounts(self, key: str) -> list[Mount]:
+        """How to mount an active snapshot or a view, also after a reboot. Made one after the other at one target."""
+        record = self._records.get(key)
+        if record.kind is Kind.COMMITTED:
+            raise FailedPrecondition(f'cannot mount snapshot "{key}": it is committed', hint="make a view of it")
+        return self._mounts(self.directory(record.id), record.kind, self._parents(record.id))
+
+    def info(self, name: str) -> SnapshotInfo:
+        """The record of a snapshot of any kind."""
+        return self._records.info(name)
+
+    def usage(self, name: str) -> Usage:
+        """What it takes on the disk; of an active one as it is now."""
+        record = self._records.get(name)
+        return record.usage if record.kind is Kind.COMMITTED else tree_usage(self.directory(record.id))
+
+    def update_labels(self, name: str, labels: Mapping[str, str | None]) -> SnapshotInfo:
+        """Set labels; None removes one. What is not named stays."""
+        return self._records.update_labels(name, labels)
+
+    def remove(self, name: str) -> None:
+        """Remove a snapshot that has no children. It returns when nothing of it is left, mounts of ours included."""
+        with self._locked(name) as record:
+            self._discard(record.id)
+
+    def walk(self) -> Iterator[SnapshotInfo]:
+        """All snapshots, parents before children."""
+        yield from self._records.walk()
+
+    def cleanup(self) -> int:
+        """Remove what a crash left behind; returns the bytes that became free."""
+        freed = 0
+        # Directories are listed before records are asked: a directory that is there now had its record before.
+        numbers = {
+            int(path.name)
+            for place in (self._snapshots, self._removed)
+            for path in place.iterdir()
+            if path.name.isdecimal()
+        }
+        for snapshot_id in sorted(numbers.union(self._records.unfinished()), reverse=True):
+            with self._locks.hold_if_free(snapshot_id) as is_ours:
+                if is_ours and self._is_left_over(snapshot_id):
+                    freed += tree_usage(self.directory(snapshot_id)).size_bytes
+                    freed += tree_usage(self._removed / str(snapshot_id)).size_bytes
+                    self._discard(snapshot_id)
+        return freed
+
+    # Helpers of the implementations.
+
+    def directory(self, snapshot_id: int) -> Path:
+        """The directory of a snapshot."""
+        return self._snapshots / str(snapshot_id)
+
+    def _active(self, key: str) -> Record:
+        """The record of an active snapshot."""
+        record = self._records.get(key)
+        _require_active(record)
+        return record
+
+    @property
+    def _snapshots(self) -> Path:
+        return self.root / "snapshots"
+
+    @property
+    def _removed(self) -> Path:
+        return self.root / "removed"
+
+    def _parents(self, snapshot_id: int) -> list[Path]:
+        return [self.directory(parent_id) for parent_id in self._records.parents(snapshot_id)]
+
+    def _make(self, key: str, kind: Kind, parent: str, labels: Mapping[str, str]) -> list[Mount]:
+        _check_name(key)
+        holder = self._records.holder(key)
+        if holder:
+            self._discard_if_crashed(holder, key)
+        with ExitStack() as stack:
+            snapshot_id = self._records.insert(
+                key, kind, parent, labels, lambda number: stack.enter_context(self._locks.hold(number))
+            )
+            directory = self.directory(snapshot_id)
+            parents = self._parents(snapshot_id)
+            try:
+                with _as_kernel_error(f'cannot make snapshot "{key}"'):
+                    directory.mkdir(mode=0o700)
+                    self._fill(directory, kind, parents)
+                mounts = self._mounts(directory, kind, parents)
+                self._records.ready(snapshot_id)
+            except BaseException as error:
+                try:
+                    self._discard(snapshot_id)
+                except (OSError, KernelError) as second:
+                    error.add_note(f"and what was made of it is left for cleanup: {second}")
+                raise
+            return mounts
+
+    def _discard_if_crashed(self, holder: Record, name: str) -> None:
+        """Free a name that a crashed process left to a half made snapshot; AlreadyExists where it is taken for good."""
+        if holder.state == MAKING:
+            with self._locks.hold_if_free(holder.id) as is_ours:
+                if is_ours and self._is_left_over(holder.id):
+                    self._discard(holder.id)
+                    return
+        raise AlreadyExists(f'snapshot "{name}" exists already')
+
+    def _is_left_over(self, snapshot_id: int) -> bool:
+        """Requires: its lock."""
+        record = self._records.by_id(snapshot_id)
+        return record is None or record.state != READY
+
+    def _discard(self, snapshot_id: int) -> None:
+        """Remove a snapshot in any state, and what a crash left of one. Requires: its lock."""
+        self._records.start_removal(snapshot_id)
+        directory, removed = self.directory(snapshot_id), self._removed / str(snapshot_id)
+        with _as_kernel_error(f"cannot remove {directory}"):
+            for mount_point in mount_points_below(str(directory)):
+                detach(mount_point)
+            remove_tree(removed)  # what a removal left that a crash ended
+            try:
+                directory.rename(removed)
+            except FileNotFoundError:
+                pass
+            else:
+                remove_tree(removed)
+        self._records.forget(snapshot_id)
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[Record]:
+        """The record of a ready snapshot, locked."""
+        while True:
+            snapshot_id = self._records.get(name).id
+            with self._locks.hold(snapshot_id):
+                record = self._records.by_id(snapshot_id)
+                if record and record.name == name:
+                    yield record
+                    return
+                # Meanwhile it was removed, or committed under another name: is there one of this name still?
+
+    def _new_parents(self, record: Record, parent: str | None) -> list[Path]:
+        """The directories below a snapshot that gets a parent at its commit; none where it gets none."""
+        if not parent:
+            return []
+        if not self.takes_layers_apart:
+            raise InvalidArgument(
+                f'cannot commit snapshot "{record.name}" with a parent: {self.name} needs it at prepare'
+            )
+        if record.parent:
+            raise InvalidArgument(f'cannot put snapshot "{record.name}" on "{parent}": it is on "{record.parent}"')
+        nearest = self._records.committed(parent)
+        return [self.directory(nearest.id), *self._parents(nearest.id)]
+
+
+def sync_file_system(directory: Path) -> None:
+    """Write the file system of `directory` to its disk.
+
+    One call for a tree of any size: fsync(2) of each file and directory would be tens of thousands of commits of the
+    journal (measured: docs/snapshotters.md). What others wrote on the same file system goes along.
+    """
+    directory_fd = open_directory(directory)
+    try:
+        mount_call.syncfs(directory_fd)
+    finally:
+        os.close(directory_fd)
+
+
+def copy_root_attributes(original: Path, root: Path) -> None:
+    """Give `root` owner, mode, times and extended attributes of `original`, but for the marks of overlayfs."""
+    status = original.lstat()
+    os.chown(root, status.st_uid, status.st_gid, follow_symlinks=False)
+    for attribute in os.listxattr(original, follow_symlinks=False):
+        if not attribute.startswith(("trusted.overlay.", "user.overlay.")):
+            value = os.getxattr(original, attribute, follow_symlinks=False)
+            os.setxattr(root, attribute, value, follow_symlinks=False)
+    root.chmod(stat.S_IMODE(status.st_mode))
+    os.utime(root, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _require_active(record: Record) -> None:
+    if record.kind is not Kind.ACTIVE:
+        raise FailedPrecondition(
+            f'snapshot "{record.name}" is {record.kind.value.lower()}, not active', hint="prepare one"
+        )
+
+
+def _check_name(name: str) -> None:
+    if not name or len(name.encode()) > _NAME_BYTES:
+        raise InvalidArgument(f'"{name[:64]}" is no name of a snapshot: 1 to {_NAME_BYTES} bytes are')
+
+
+@contextmanager
+def _as_kernel_error(where: str) -> Iterator[None]:
+    """Tell a failed call of the os module as one of ours."""
+    try:
+        yield
+    except OSError as error:
+        arguments = f'"{os.fsdecode(error.filename)}"' if isinstance(error.filename, str | bytes) else ""
+        raise kernel_error("", arguments, error.errno or 0, where=where) from error
