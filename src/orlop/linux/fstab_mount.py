@@ -39,7 +39,8 @@ def attach(fstype: str, source: str, options: Sequence[str], target: str) -> Non
     """
     parsed = parse_mount_options(options)
     if parsed.is_remount or parsed.propagation or parsed.tmpcopyup:
-        raise InvalidArgument(f"mount {target}: {','.join(options)}: remount, propagation and tmpcopyup are not for here")
+        shown = ",".join(options)
+        raise InvalidArgument(f"mount {target}: {shown}: remount, propagation and tmpcopyup are not for a new mount")
     if parsed.is_bind or parsed.is_recursive_bind:
         _attach_bind(source, parsed, target)
     elif fstype == "overlay":
@@ -58,8 +59,8 @@ def is_mount_point(path: str) -> bool:
 
 def mount_points_below(path: str) -> list[str]:
     """The mount points at and below `path`, the innermost and latest first: an order in which they can be unmounted."""
-    inside = [mount.mountpoint for mount in _mounts() if mount.mountpoint == path or mount.mountpoint.startswith(f"{path}/")]
-    return inside[::-1]
+    points = [mount.mountpoint for mount in _mounts()]
+    return [point for point in reversed(points) if point == path or point.startswith(f"{path}/")]
 
 
 def detach(path: str) -> bool:

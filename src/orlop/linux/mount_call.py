@@ -1,6 +1,6 @@
-"""The system calls of mounting, for which Python has no functions: mount(2), umount2(2), the calls of the mount API of
-Linux 5.2, and syncfs(2). What a mount is to be is decided in `fstab_mount`.
+"""The system calls of mounting, for which Python has no functions; and syncfs(2).
 
+They are mount(2), umount2(2), and those of the mount API of Linux 5.2. What a mount is to be is for `fstab_mount`.
 Each call goes on after EINTR, and raises a KernelError that names call, arguments, flags and errno. A file descriptor
 that one returns belongs to the caller, and is closed on exec.
 """
@@ -55,7 +55,7 @@ class _MountAttr(ctypes.Structure):
 
 
 def mount(source: str, target: str, *, fstype: str = "", flags: int = 0, data: str = "") -> None:
-    """mount(2). `data` has to fit into one page, less its last byte."""
+    """Mount as the system call does. `data` has to fit into one page, less its last byte."""
     arguments = (_c(source), _c(target), _c(fstype), ctypes.c_ulong(flags), _c(data) if data else None)
     number = _retry(_libc.mount, *arguments)
     if number < 0:
@@ -66,7 +66,7 @@ def mount(source: str, target: str, *, fstype: str = "", flags: int = 0, data: s
 
 
 def unmount(target: str, *, flags: int = 0) -> None:
-    """umount2(2): the uppermost mount at `target`."""
+    """Unmount the uppermost mount at `target`, by umount2(2)."""
     if _retry(_libc.umount2, _c(target), ctypes.c_int(flags)) < 0:
         names = "|".join(name for bit, name in _UMOUNT_NAMES.items() if flags & bit)
         raise _error("umount2", f'"{target}"' + (f", flags={names}" if names else ""))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from orlop.errors import AlreadyExists, FailedPrecondition, InvalidArgument, KernelError
 from orlop.linux import mount_call
-from orlop.linux.errno_text import kernel_error
+from orlop.linux.errno_text import errno_advice, errno_name_and_text
 from orlop.linux.fstab_mount import detach, mount_points_below
 from orlop.snapshot.contract import Kind, LayerTarget, Mount, SnapshotInfo, Usage
 from orlop.snapshot.directory_cursor import open_directory
@@ -47,7 +47,7 @@ class DirectorySnapshotter(ABC):
         self.root = Path(os.path.realpath(root))
         if any(character in str(self.root) for character in ',:\\"\n'):
             raise InvalidArgument(
-                f'{self.root}: a snapshotter\'s path has no comma, colon, backslash, quote or newline: '
+                f"{self.root}: the path of a snapshotter has no comma, colon, backslash, quote or newline: "
                 "mount options cannot carry them",
                 hint="choose another --root",
             )
@@ -136,6 +136,8 @@ class DirectorySnapshotter(ABC):
     def remove(self, name: str) -> None:
         """Remove a snapshot that has no children. It returns when nothing of it is left, mounts of ours included."""
         with self._locked(name) as record:
+            for child_id in self._records.unfinished(parent_id=record.id):
+                self._discard_if_left_over(child_id)
             self._discard(record.id)
 
     def walk(self) -> Iterator[SnapshotInfo]:
@@ -153,11 +155,7 @@ class DirectorySnapshotter(ABC):
             if path.name.isdecimal()
         }
         for snapshot_id in sorted(numbers.union(self._records.unfinished()), reverse=True):
-            with self._locks.hold_if_free(snapshot_id) as is_ours:
-                if is_ours and self._is_left_over(snapshot_id):
-                    freed += tree_usage(self.directory(snapshot_id)).size_bytes
-                    freed += tree_usage(self._removed / str(snapshot_id)).size_bytes
-                    self._discard(snapshot_id)
+            freed += self._discard_if_left_over(snapshot_id)
         return freed
 
     # Helpers of the implementations.
@@ -211,16 +209,23 @@ class DirectorySnapshotter(ABC):
     def _discard_if_crashed(self, holder: Record, name: str) -> None:
         """Free a name that a crashed process left to a half made snapshot; AlreadyExists where it is taken for good."""
         if holder.state == MAKING:
-            with self._locks.hold_if_free(holder.id) as is_ours:
-                if is_ours and self._is_left_over(holder.id):
-                    self._discard(holder.id)
-                    return
-        raise AlreadyExists(f'snapshot "{name}" exists already')
+            self._discard_if_left_over(holder.id)
+        if self._records.holder(name):
+            raise AlreadyExists(f'snapshot "{name}" exists already')
 
-    def _is_left_over(self, snapshot_id: int) -> bool:
-        """Requires: its lock."""
-        record = self._records.by_id(snapshot_id)
-        return record is None or record.state != READY
+    def _discard_if_left_over(self, snapshot_id: int) -> int:
+        """Remove what is not ready and nobody works on; returns the bytes that became free.
+
+        It does not wait for the lock: who makes a snapshot waits for those of its parents.
+        """
+        with self._locks.hold_if_free(snapshot_id) as is_ours:
+            record = self._records.by_id(snapshot_id)
+            if not is_ours or (record and record.state == READY):
+                return 0
+            places = (self.directory(snapshot_id), self._removed / str(snapshot_id))
+            freed = sum(tree_usage(place).size_bytes for place in places)
+            self._discard(snapshot_id)
+            return freed
 
     def _discard(self, snapshot_id: int) -> None:
         """Remove a snapshot in any state, and what a crash left of one. Requires: its lock."""
@@ -307,5 +312,7 @@ def _as_kernel_error(where: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        arguments = f'"{os.fsdecode(error.filename)}"' if isinstance(error.filename, str | bytes) else ""
-        raise kernel_error("", arguments, error.errno or 0, where=where) from error
+        number = error.errno or 0
+        name, text = errno_name_and_text(number)
+        place = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
+        raise KernelError(f"{where}{place}: {name} ({text})", hint=errno_advice(number, ""), errno=number) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orlop.errors import FailedPrecondition, KernelError, NotFound
@@ -10,6 +9,7 @@ from orlop.linux.fstab_mount import attach, detach, is_mount_point
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from orlop.snapshot.contract import Mount
 

@@ -1,8 +1,8 @@
 """The overlayfs snapshotter: a layer is a directory, a root file system an overlay of directories.
 
-    snapshots/N/fs      the layer, or what a container wrote (upperdir)
-    snapshots/N/work    overlayfs's own (workdir), of active snapshots
-    snapshots/N/boot    of a volatile one: the boot in which it was made
+snapshots/N/fs      the layer, or what a container wrote (upperdir)
+snapshots/N/work    overlayfs's own (workdir), of active snapshots
+snapshots/N/boot    of a volatile one: the boot in which it was made
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NO_USER_NAMESPACE = ["0", "0", "4294967295"]
 
 
 class OverlaySnapshotter(DirectorySnapshotter):
-    """See the module. Containers' snapshots are `volatile` where asked: they are never synced, and end with the boot."""
+    """See the module. Containers' snapshots are `volatile` where asked: never synced, they end with the boot."""
 
     name = "overlayfs"
     takes_layers_apart = True
@@ -136,8 +136,8 @@ def _let_volatile_be_mounted_again(directory: Path) -> None:
     """
     if (directory / "boot").read_text(encoding="ascii") != _boot_id():
         raise FailedPrecondition(
-            f"cannot mount {directory}: the host has restarted since this volatile snapshot was written, and some of it "
-            "may be lost",
+            f"cannot mount {directory}: the host has restarted since this volatile snapshot was written, "
+            "and some of it may be lost",
             hint="remove it and prepare a new one",
         )
     mark = directory / "work/work/incompat/volatile"

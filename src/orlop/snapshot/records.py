@@ -86,9 +86,7 @@ class Records:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._mutex = threading.Lock()
-        self._connection = sqlite3.connect(
-            path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
+        self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
             self._connection.execute("PRAGMA journal_mode = WAL")
             # NORMAL would lose the last transactions with the power, and with them the records of what is on disk.
@@ -221,10 +219,11 @@ class Records:
         with self._reading() as database:
             return [row[0] for row in database.execute(_CHAIN, (snapshot_id,))]
 
-    def unfinished(self) -> list[int]:
-        """The numbers of what is being made or removed, or was, when somebody crashed."""
+    def unfinished(self, *, parent_id: int | None = None) -> list[int]:
+        """The numbers of what is being made or removed, or was, when somebody crashed; all, or those on one parent."""
+        query = "SELECT id FROM snapshot WHERE state != ?1 AND (?2 IS NULL OR parent = ?2)"
         with self._reading() as database:
-            return [row[0] for row in database.execute("SELECT id FROM snapshot WHERE state != ?", (READY,))]
+            return [row[0] for row in database.execute(query, (READY, parent_id))]
 
     def walk(self) -> list[SnapshotInfo]:
         """All ready snapshots, parents before children."""
@@ -233,7 +232,7 @@ class Records:
             for snapshot_id, key, value in database.execute("SELECT snapshot, key, value FROM label"):
                 labels.setdefault(snapshot_id, {})[key] = value
             query = (
-                f"{_BY_DEPTH} SELECT {_COLUMNS} JOIN tree ON tree.id = child.id"  # noqa: S608 - constants
+                f"{_BY_DEPTH} SELECT {_COLUMNS} JOIN tree ON tree.id = child.id"
                 " WHERE child.state = ? ORDER BY tree.depth, child.id"
             )
             records = [_record(row) for row in database.execute(query, (READY,))]
@@ -307,7 +306,7 @@ def _ready(database: sqlite3.Connection, name: str) -> Record:
 
 
 def _one(database: sqlite3.Connection, condition: str, value: str | int) -> Record | None:
-    row = database.execute(f"SELECT {_COLUMNS} WHERE {condition}", (value,)).fetchone()  # noqa: S608 - constants
+    row = database.execute(f"SELECT {_COLUMNS} WHERE {condition}", (value,)).fetchone()
     return _record(row) if row else None
 
 

@@ -1,5 +1,7 @@
-"""A copy of a directory tree with all that a root file system has: owners, modes, times, extended attributes, hard
-links, devices and holes. Data is shared with the original where the file system can (FICLONE: btrfs, XFS, bcachefs).
+"""A copy of a directory tree with all that a root file system has.
+
+That is owners, modes, times, extended attributes, hard links, devices and holes. Data is shared with the original
+where the file system can (FICLONE: btrfs, XFS, bcachefs).
 """
 
 from __future__ import annotations
@@ -123,7 +125,7 @@ def copy_attributes(original: int | Path, copy: int | Path, status: os.stat_resu
     for attribute in _attributes(original, follow=follow):
         os.setxattr(copy, attribute, os.getxattr(original, attribute, follow_symlinks=follow), follow_symlinks=follow)
     if not stat.S_ISLNK(status.st_mode):
-        os.chmod(copy, stat.S_IMODE(status.st_mode))
+        os.chmod(copy, stat.S_IMODE(status.st_mode))  # noqa: PTH101 - it may be a file descriptor
     times = (status.st_atime_ns, status.st_mtime_ns)
     os.utime(copy, ns=times, follow_symlinks=follow)
 

@@ -8,6 +8,7 @@ import os
 import stat
 import struct
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orlop.linux.flags import O_PATH
@@ -15,7 +16,6 @@ from orlop.snapshot.directory_cursor import DirectoryCursor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 _FS_IOC_GETFLAGS, _FS_IOC_SETFLAGS = 0x80086601, 0x40086602  # ioctl_iflags(2), for 64 bits
 _FS_IMMUTABLE_FL, _FS_APPEND_FL = 0x10, 0x20
@@ -99,7 +99,7 @@ def _allow_entry(name: str, directory_fd: int) -> None:
             return
         opened_fd = os.open(f"/proc/self/fd/{entry_fd}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except PermissionError:  # only the owner of a directory gets here; a file needs no mode to be unlinked
-        os.chmod(f"/proc/self/fd/{entry_fd}", stat.S_IRWXU)
+        Path(f"/proc/self/fd/{entry_fd}").chmod(stat.S_IRWXU)
         return
     finally:
         os.close(entry_fd)
