@@ -42,7 +42,10 @@ def attach_loop_device(path: str, *, control: str = "/dev/loop-control") -> tupl
 
 
 def _attach(path: str, control_fd: int) -> tuple[str, int]:
-    file_fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        file_fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise kernel_error("open", f'"{path}"', error.errno or 0) from error
     try:
         name = os.fsencode(path)[:_NAME_BYTES]
         flags = _LO_FLAGS_READ_ONLY | _LO_FLAGS_AUTOCLEAR

@@ -60,7 +60,8 @@ def _try_overlay(place: Path) -> None:
     """Read a lower file through an overlay, and delete it there, which makes a whiteout."""
     for name in ("fs", "work", "merged"):
         (place / name).mkdir()
-    options = overlay_options(user_xattr=is_in_user_namespace())
+    # Volatile, for the unmounting of another one writes the whole file system to its disk.
+    options = (*overlay_options(user_xattr=is_in_user_namespace()), "volatile")
     for one in overlay_mounts(place, Kind.ACTIVE, [place / "lower/fs"], options):
         attach(one.type, one.source, one.options, str(place / "merged"))
     if (place / "merged/file").read_bytes() != _CONTENT:

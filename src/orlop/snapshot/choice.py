@@ -9,7 +9,7 @@ from orlop.errors import InvalidArgument, Unavailable
 from orlop.snapshot.availability import erofs_obstacle, overlay_obstacle
 from orlop.snapshot.erofs import ErofsSnapshotter
 from orlop.snapshot.native import NativeSnapshotter
-from orlop.snapshot.overlay import OverlaySnapshotter
+from orlop.snapshot.overlay import OverlaySnapshotter, boot_id, is_in_user_namespace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ class Availability:
 
 
 def survey(base: Path) -> list[Availability]:
-    """What each snapshotter could do in `base`, in the order in which `auto` takes them. Makes and removes mounts."""
+    """What each snapshotter could do in `base`, in the order in which `auto` takes them."""
     return [Availability(name, _obstacle(name, base)) for name in NAMES]
 
 
@@ -54,6 +54,22 @@ def open_snapshotter(name: str, base: Path, *, volatile: bool = False) -> Direct
 
 
 def _obstacle(name: str, base: Path) -> str:
+    """Why it cannot work. What was found to work is written down until the host restarts: trials take time."""
     if name == "native":  # copies are always possible; that it can be written comes out with the first one
         return ""
-    return erofs_obstacle(base) if name == "erofs" else overlay_obstacle(base)
+    proof = base / f".{name}-works"
+    circumstances = _circumstances()
+    try:
+        if proof.read_text(encoding="ascii") == circumstances:
+            return ""
+    except FileNotFoundError:
+        pass
+    obstacle = erofs_obstacle(base) if name == "erofs" else overlay_obstacle(base)
+    if not obstacle:
+        proof.write_text(circumstances, encoding="ascii")  # a half written one proves nothing
+    return obstacle
+
+
+def _circumstances() -> str:
+    """What a trial's outcome depends on, beside the file system."""
+    return f"boot={boot_id()} user_namespace={is_in_user_namespace()}\n"

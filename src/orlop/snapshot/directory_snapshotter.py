@@ -2,6 +2,7 @@
 
     ROOT/snapshots.db    the records
     ROOT/locks           byte N is locked by who makes, commits, mounts or removes snapshot N
+    ROOT/reserve         space for removals when the disk is full
     ROOT/snapshots/N/    snapshot N; what is in it is the implementation's choice
     ROOT/removed/N       what is being deleted of it
 
@@ -25,6 +26,7 @@ from orlop.snapshot.contract import Kind, LayerTarget, Mount, SnapshotInfo, Usag
 from orlop.snapshot.directory_cursor import open_directory
 from orlop.snapshot.records import MAKING, READY, Record, Records
 from orlop.snapshot.snapshot_locks import SnapshotLocks
+from orlop.snapshot.space_reserve import SpaceReserve
 from orlop.snapshot.tree_removal import remove_tree
 from orlop.snapshot.tree_usage import tree_usage
 
@@ -54,8 +56,10 @@ class DirectorySnapshotter(ABC):
         for directory in (self.root, self._snapshots, self._removed):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._locks = SnapshotLocks(self.root / "locks")
+        self._reserve = SpaceReserve(self.root / "reserve")
         with self._locks.hold(_SETTING_UP):  # SQLite does not wait when two make the same database a WAL one
-            self._records = Records(self.root / "snapshots.db")
+            self._records = self._reserve.use_if_full(lambda: Records(self.root / "snapshots.db"))
+        self._reserve.take()
 
     def close(self) -> None:
         """Let go of the database. Snapshots and mounts stay."""
@@ -118,7 +122,8 @@ class DirectorySnapshotter(ABC):
         record = self._records.get(key)
         if record.kind is Kind.COMMITTED:
             raise FailedPrecondition(f'cannot mount snapshot "{key}": it is committed', hint="make a view of it")
-        return self._mounts(self.directory(record.id), record.kind, self._parents(record.id))
+        with _as_kernel_error(f'cannot mount snapshot "{key}"'):
+            return self._mounts(self.directory(record.id), record.kind, self._parents(record.id))
 
     def info(self, name: str) -> SnapshotInfo:
         """The record of a snapshot of any kind."""
@@ -196,7 +201,7 @@ class DirectorySnapshotter(ABC):
                 with _as_kernel_error(f'cannot make snapshot "{key}"'):
                     directory.mkdir(mode=0o700)
                     self._fill(directory, kind, parents)
-                mounts = self._mounts(directory, kind, parents)
+                    mounts = self._mounts(directory, kind, parents)
                 self._records.ready(snapshot_id)
             except BaseException as error:
                 try:
@@ -229,7 +234,7 @@ class DirectorySnapshotter(ABC):
 
     def _discard(self, snapshot_id: int) -> None:
         """Remove a snapshot in any state, and what a crash left of one. Requires: its lock."""
-        self._records.start_removal(snapshot_id)
+        self._reserve.use_if_full(lambda: self._records.start_removal(snapshot_id))
         directory, removed = self.directory(snapshot_id), self._removed / str(snapshot_id)
         with _as_kernel_error(f"cannot remove {directory}"):
             for mount_point in mount_points_below(str(directory)):
@@ -242,6 +247,7 @@ class DirectorySnapshotter(ABC):
             else:
                 remove_tree(removed)
         self._records.forget(snapshot_id)
+        self._reserve.take()
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[Record]:

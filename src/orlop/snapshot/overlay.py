@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from orlop.errors import FailedPrecondition
 from orlop.snapshot.contract import Kind, LayerForm, LayerTarget, Mount
 from orlop.snapshot.directory_snapshotter import DirectorySnapshotter, copy_root_attributes, sync_file_system
+from orlop.snapshot.tree_removal import remove_tree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ class OverlaySnapshotter(DirectorySnapshotter):
         if parents:
             copy_root_attributes(parents[0] / "fs", directory / "fs")
         if self._volatile and kind is Kind.ACTIVE:
-            (directory / "boot").write_text(_boot_id(), encoding="ascii")
+            (directory / "boot").write_text(boot_id(), encoding="ascii")
 
     def _finish(self, directory: Path, parents: list[Path]) -> None:
         if parents:
@@ -129,21 +130,20 @@ def is_in_user_namespace(uid_map: Path = Path("/proc/self/uid_map")) -> bool:
         return False
 
 
+def boot_id() -> str:
+    """What the kernel calls this boot: another text after each restart."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
 def _let_volatile_be_mounted_again(directory: Path) -> None:
     """Take away the mark by which overlayfs refuses to mount a volatile upper directory a second time.
 
     It is for the case that the host stopped before all was written. So it can go while the host has not.
     """
-    if (directory / "boot").read_text(encoding="ascii") != _boot_id():
+    if (directory / "boot").read_text(encoding="ascii") != boot_id():
         raise FailedPrecondition(
             f"cannot mount {directory}: the host has restarted since this volatile snapshot was written, "
             "and some of it may be lost",
             hint="remove it and prepare a new one",
         )
-    mark = directory / "work/work/incompat/volatile"
-    if mark.is_dir():
-        mark.rmdir()
-
-
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    remove_tree(directory / "work/work/incompat/volatile")

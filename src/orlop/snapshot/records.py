@@ -10,6 +10,7 @@ its number is never given to another one.
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import threading
 import time
@@ -78,7 +79,10 @@ class Record:
 
 
 class Records:
-    """The database. Each method is one transaction, durable when it returns; any thread may call any of them.
+    """The database. Each method is one transaction; any thread may call any of them.
+
+    It is durable when the method returns, but for `ready`, `forget` and labels: a loss of power right after them takes
+    them back, and leaves what cleanup removes, or the labels of before.
 
     Methods raise `NotFound` for a name of which there is no ready snapshot.
     """
@@ -89,10 +93,11 @@ class Records:
         self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
             self._connection.execute("PRAGMA journal_mode = WAL")
-            # NORMAL would lose the last transactions with the power, and with them the records of what is on disk.
-            self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
             self._make_tables()
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise self._translated(error) from error
         except BaseException:
             self._connection.close()
             raise
@@ -127,7 +132,7 @@ class Records:
 
     def ready(self, snapshot_id: int) -> None:
         """The making has ended well."""
-        with self._transaction() as database:
+        with self._transaction(is_durable=False) as database:
             database.execute("UPDATE snapshot SET state = ? WHERE id = ?", (READY, snapshot_id))
 
     def commit(
@@ -171,12 +176,12 @@ class Records:
 
     def forget(self, snapshot_id: int) -> None:
         """Drop the record of a snapshot of which nothing is left."""
-        with self._transaction() as database:
+        with self._transaction(is_durable=False) as database:
             database.execute("DELETE FROM snapshot WHERE id = ?", (snapshot_id,))
 
     def update_labels(self, name: str, labels: Mapping[str, str | None]) -> SnapshotInfo:
         """Set labels; None removes one. Returns the snapshot as it is then."""
-        with self._transaction() as database:
+        with self._transaction(is_durable=False) as database:
             record = _ready(database, name)
             removed = [(record.id, key) for key, value in labels.items() if value is None]
             database.executemany("DELETE FROM label WHERE snapshot = ? AND key = ?", removed)
@@ -252,15 +257,17 @@ class Records:
             database.execute(f"PRAGMA user_version = {_VERSION}")
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, is_durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """A transaction that writes. Power loss can take one back that is not durable, until the next durable one."""
         # IMMEDIATE: one that reads first and wants to write then fails where another writer was quicker.
-        with self._reading(begin="BEGIN IMMEDIATE") as database:
+        with self._reading(begin="BEGIN IMMEDIATE", synchronous="FULL" if is_durable else "NORMAL") as database:
             yield database
 
     @contextmanager
-    def _reading(self, *, begin: str = "BEGIN") -> Iterator[sqlite3.Connection]:
+    def _reading(self, *, begin: str = "BEGIN", synchronous: str = "FULL") -> Iterator[sqlite3.Connection]:
         with self._mutex:
             try:
+                self._connection.execute(f"PRAGMA synchronous = {synchronous}")
                 self._connection.execute(begin)
                 try:
                     yield self._connection
@@ -278,7 +285,9 @@ class Records:
         message = f"{self._path}: {error}"
         if name.startswith("SQLITE_BUSY"):
             return Unavailable(message, hint="another process is writing; try again")
-        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")):
+        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR_SHM")):  # shared memory only grows, and only that can fail
+            return KernelError(message, hint="see whether the disk is full", errno=errno.ENOSPC)
+        if name.startswith(("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")):
             return KernelError(message, hint="see the file system of that path")
         return Internal(message)
 
