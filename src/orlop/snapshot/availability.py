@@ -32,7 +32,8 @@ def overlay_obstacle(base: Path) -> str:
     with _trial(base) as place:
         try:
             (place / "lower/fs").mkdir(parents=True)
-            (place / "lower/fs/file").write_bytes(_CONTENT)
+            with (place / "lower/fs/file").open("xb") as file:
+                file.write(_CONTENT)
             _try_overlay(place)
         except (OSError, OrlopError) as error:
             return _reason(error)
@@ -72,7 +73,8 @@ def _try_overlay(place: Path) -> None:
 def _write_layer(layer: Path) -> None:
     """A tar of one file, or what of it matters, and its index."""
     raw = bytes(_CONTENT_OFFSET) + _CONTENT
-    (layer / TAR_NAME).write_bytes(raw.ljust(_TAR_BYTES, b"\0"))
+    with (layer / TAR_NAME).open("xb") as file:
+        file.write(raw.ljust(_TAR_BYTES, b"\0"))
     index = ErofsIndex()
     index.add(
         Entry(
@@ -85,7 +87,7 @@ def _write_layer(layer: Path) -> None:
             data_offset=_CONTENT_OFFSET,
         )
     )
-    with (layer / TAR_NAME).open("rb") as tar, (layer / INDEX_NAME).open("w+b") as output:
+    with (layer / TAR_NAME).open("rb") as tar, (layer / INDEX_NAME).open("x+b") as output:
         index.write(output, tar=tar, tar_bytes=_TAR_BYTES, diff_id=Digest.parse(f"sha256:{'0' * 64}"))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,17 +61,17 @@ def _obstacle(name: str, base: Path) -> str:
         return ""
     proof = base / f".{name}-works"
     circumstances = _circumstances()
-    try:
-        if proof.read_text(encoding="ascii") == circumstances:
-            return ""
-    except FileNotFoundError:
-        pass
+    if proof.is_symlink() and os.readlink(proof) == circumstances:
+        return ""
     obstacle = erofs_obstacle(base) if name == "erofs" else overlay_obstacle(base)
     if not obstacle:
-        proof.write_text(circumstances, encoding="ascii")  # a half written one proves nothing
+        # A link that leads nowhere: its text is there as a whole or not at all.
+        proof.unlink(missing_ok=True)
+        with suppress(FileExistsError):  # another process found the same
+            proof.symlink_to(circumstances)
     return obstacle
 
 
 def _circumstances() -> str:
     """What a trial's outcome depends on, beside the file system."""
-    return f"boot={boot_id()} user_namespace={is_in_user_namespace()}\n"
+    return f"boot={boot_id()} user_namespace={is_in_user_namespace()}"
