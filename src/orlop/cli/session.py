@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import getpass
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
     from orlop.image.contract import Image
+    from orlop.image.layers import Unpack
+    from orlop.image.pull import Verify
     from orlop.metadata.store import Store
     from orlop.oci.platform import Platform
     from orlop.oci.reference import Reference
@@ -58,12 +61,29 @@ class Session:
             plain_http=True if plain_http else None,
         )
 
+    def unpacker(self) -> Unpack:
+        """What unpacks layers: helpers, confined, with their state below the state directory."""
+        from orlop.archive.unpack_process import Unpacker
+
+        return Unpacker(self.settings.path("state") / "unpack").unpack
+
+    def verifier(self) -> Verify:
+        """What asks the verifiers of the settings, and raises PermissionDenied where one refuses."""
+        from orlop.image.verify import VerifierSettings, require_verified
+
+        settings = VerifierSettings(
+            bin_dir=self.settings.path("verifier.bin_dir"),
+            max_verifiers=self.settings.number("verifier.max_verifiers"),
+            timeout_s=float(self.settings.number("verifier.per_verifier_timeout_s")),
+        )
+        return partial(require_verified, settings)
+
     def platform(self, specifier: str) -> Platform:
         """The platform that a flag names; the host's where it names none."""
-        from orlop.image.host import host_platform
+        from orlop.linux.machine import this_platform
         from orlop.oci.platform import Platform
 
-        host = host_platform()
+        host = this_platform()
         return Platform.parse(specifier, host=host, place="--platform") if specifier else host
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from orlop.errors import InvalidArgument, NotFound
 from orlop.oci.chain_id import chain_ids
-from orlop.oci.image_config import CONFIG_MAX_BYTES, ImageConfig
+from orlop.oci.image_config import ImageConfig
+from orlop.oci.image_json import CONFIG_MAX_BYTES, MANIFEST_MAX_BYTES
 from orlop.oci.index_selection import candidates
-from orlop.oci.manifest import MANIFEST_MAX_BYTES, Index, Manifest, parse_manifest
+from orlop.oci.manifest import Index, Manifest, parse_manifest
 from orlop.oci.media_types import CONFIGS
 
 from .contract import GC_REF_CONTENT

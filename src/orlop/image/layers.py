@@ -19,7 +19,7 @@ from .contract import UNCOMPRESSED, Event, Step
 from .fetch import fetch
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from orlop.archive.contract import UnpackResult
     from orlop.content.contract import ContentStore
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from .contract import Watcher
 
-    Unpack = Callable[[UnpackJob, int], Awaitable[UnpackResult]]
+    # It takes the stream's file descriptor over, and closes it when nobody will read it any more.
+    Unpack = Callable[[UnpackJob, int], Coroutine[object, object, UnpackResult]]
 
 _PIPE_BYTES = 1 << 20  # the most that an unprivileged user may ask for by default
 
@@ -144,7 +145,7 @@ class LayerWork:
             with self._content.open(layer.descriptor.digest) as blob:
                 self._watcher.happened(Event(layer.descriptor.digest, Step.UNPACKING))
                 os.lseek(blob.fileno(), 0, os.SEEK_SET)
-                result = await unpack(job, blob.fileno())
+                result = await unpack(job, os.dup(blob.fileno()))
         if result.diff_id != layer.diff_id:
             raise FailedPrecondition(
                 f"layer {layer.descriptor.digest}: unpacks to {result.diff_id}, not to {layer.diff_id} as the image's "
@@ -200,14 +201,8 @@ class _Stream:
         read_fd, self._write_fd = os.pipe2(os.O_CLOEXEC)
         with contextlib.suppress(OSError):  # user.pipe_pages_soft limits it: a small pipe works too
             fcntl.fcntl(read_fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        self._task = asyncio.get_running_loop().create_task(self._run(read_fd))
+        self._task = asyncio.ensure_future(self._unpack(self._job, read_fd))
         return self._write_fd
-
-    async def _run(self, read_fd: int) -> UnpackResult:
-        try:
-            return await self._unpack(self._job, read_fd)
-        finally:
-            os.close(read_fd)  # so that a writer of what nobody reads any more gets EPIPE
 
     @property
     def has_failed(self) -> bool:

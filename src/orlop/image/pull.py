@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .documents import Chosen
     from .layers import Unpack
 
-    Verify = Callable[[str, Descriptor], Awaitable[None]]
+    Verify = Callable[[str, Descriptor], Awaitable[object]]  # raises where it may not be used
 
 _LEASE_S = 24 * 3600.0  # a pull that was killed gives back what only it held after a day at the latest
 _NESTED_MAX = 3

@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from orlop.errors import NotFound
-from orlop.oci.manifest import MANIFEST_MAX_BYTES, Index, Manifest
+from orlop.oci.image_json import MANIFEST_MAX_BYTES
+from orlop.oci.manifest import Index, Manifest
 
 from .concurrency import all_of
 from .contract import DISTRIBUTION_SOURCE, Event, Step

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -61,7 +60,7 @@ def _obstacle(name: str, base: Path) -> str:
         return ""
     proof = base / f".{name}-works"
     circumstances = _circumstances()
-    if proof.is_symlink() and os.readlink(proof) == circumstances:
+    if proof.is_symlink() and str(proof.readlink()) == circumstances:
         return ""
     obstacle = erofs_obstacle(base) if name == "erofs" else overlay_obstacle(base)
     if not obstacle:
