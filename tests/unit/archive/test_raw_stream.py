@@ -1,0 +1,123 @@
+"""The raw stream: read in any way it is the same bytes, and what ends it reaches the reader, again and again."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orlop.archive.contract import Limits
+from orlop.archive.decompress import PIECE_BYTES
+from orlop.archive.raw_stream import RawStream
+from orlop.errors import InvalidArgument
+from orlop.oci.digest import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_RAW = hashlib.shake_128(b"orlop").digest(3_000_000) + bytes(20 << 20)
+_DEADLINE_S = 30
+
+
+@pytest.fixture
+def gzip_fd(tmp_path: Path) -> Iterator[int]:
+    """A file with the layer, compressed."""
+    path = tmp_path / "layer"
+    path.write_bytes(gzip.compress(_RAW, 1, mtime=0))
+    fd = os.open(path, os.O_RDONLY)
+    yield fd
+    os.close(fd)
+
+
+def test_reads_of_any_size_give_the_stream(gzip_fd: int) -> None:
+    with RawStream(gzip_fd, "gzip", Limits()) as stream:
+        sizes = [1, 511, 512, PIECE_BYTES - 7, PIECE_BYTES, 3 * PIECE_BYTES + 5]
+        parts = [stream.read(size) for size in sizes]
+        assert list(map(len, parts)) == sizes
+        assert stream.offset == sum(sizes)
+        parts.append(stream.read(len(_RAW)))
+        assert b"".join(parts) == _RAW
+        assert stream.offset == len(_RAW)
+        assert stream.read(1) == b""
+        assert stream.finish() == (Digest.of(_RAW), len(_RAW))
+
+
+def test_parts_are_not_copied_and_end_with_a_piece(gzip_fd: int) -> None:
+    with RawStream(gzip_fd, "gzip", Limits()) as stream:
+        assert stream.read(10) == _RAW[:10]
+        parts = []
+        while part := stream.some(1 << 30):
+            assert isinstance(part.obj, bytes)
+            assert len(part) <= len(part.obj) <= PIECE_BYTES
+            parts.append(bytes(part))
+        assert b"".join(parts) == _RAW[10:]
+
+
+def test_skipping_counts_what_there_was(gzip_fd: int) -> None:
+    with RawStream(gzip_fd, "gzip", Limits()) as stream:
+        assert stream.skip(1_000_000) == 1_000_000
+        assert stream.read(100) == _RAW[1_000_000:1_000_100]
+        assert stream.skip(1 << 40) == len(_RAW) - 1_000_100
+        assert stream.offset == len(_RAW)
+
+
+def test_the_diff_id_is_of_the_whole_stream_though_the_reader_stops(gzip_fd: int) -> None:
+    with RawStream(gzip_fd, "gzip", Limits()) as stream:
+        stream.read(1)
+        assert stream.finish() == (Digest.of(_RAW), len(_RAW))
+
+
+def test_the_sink_gets_every_byte_before_the_reader(gzip_fd: int) -> None:
+    pieces: list[bytes] = []
+    with RawStream(gzip_fd, "gzip", Limits(), sink=pieces.append) as stream:
+        stream.read(PIECE_BYTES)
+        assert sum(map(len, pieces)) >= PIECE_BYTES
+        stream.finish()
+    assert b"".join(pieces) == _RAW
+
+
+def test_an_error_of_the_stream_comes_after_what_was_right_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "layer"
+    packed = gzip.compress(_RAW[:3_000_000], 1, mtime=0)
+    path.write_bytes(packed[:-8] + b"oops" + packed[-4:])
+    with path.open("rb") as file, RawStream(file.fileno(), "gzip", Limits()) as stream:
+        assert stream.read(2_000_000) == _RAW[:2_000_000]
+        for _ in range(2):
+            with pytest.raises(InvalidArgument, match=r"gzip member 1: .*checksum"):
+                stream.skip(2_000_000)
+        with pytest.raises(InvalidArgument, match="checksum"):
+            stream.finish()
+
+
+def test_an_error_of_the_descriptor_reaches_the_reader(tmp_path: Path) -> None:
+    fd = os.open(tmp_path, os.O_RDONLY)
+    try:
+        with RawStream(fd, "none", Limits()) as stream, pytest.raises(IsADirectoryError):
+            stream.read(1)
+    finally:
+        os.close(fd)
+
+
+def test_a_reader_that_stops_reading_stops_the_thread(gzip_fd: int) -> None:
+    before = set(threading.enumerate())
+    with RawStream(gzip_fd, "gzip", Limits()) as stream:
+        stream.read(1)
+        started = set(threading.enumerate()) - before
+    assert len(started) == 1
+    for thread in started:
+        thread.join(_DEADLINE_S)
+        assert not thread.is_alive()
+    assert os.lseek(gzip_fd, 0, os.SEEK_CUR) > 0
+
+
+def test_the_thread_is_only_some_pieces_ahead(tmp_path: Path) -> None:
+    path = tmp_path / "layer"
+    path.write_bytes(_RAW)
+    with path.open("rb") as file, RawStream(file.fileno(), "none", Limits()) as stream:
+        stream.skip(PIECE_BYTES * 4)
+        assert os.lseek(file.fileno(), 0, os.SEEK_CUR) <= (4 + 18) * PIECE_BYTES
