@@ -35,6 +35,7 @@ class Limits:
     pax_records: int = 4096
     sparse_segments: int = 65_536  # of one entry
     xattr_bytes: int = 64 << 10  # of one entry, names and values
+    memory_bytes: int = 64 << 20  # that the unpacker may hold; a zstd window may take half of it
 
 
 class EntryType(Enum):
@@ -101,8 +102,17 @@ class UnpackJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnpackResult:
-    """What came of it. `diff_id` is of the whole decompressed stream, what pads the archive's end included."""
+    """What came of it. `diff_id` is of the whole decompressed stream, what pads the archive's end included.
+
+    What was unpacked is not durable yet: that is the snapshotter's, at `commit`. `implied` are the directories that
+    were made because something stands beneath them while no entry says how they should be: they are 0755 of root, and
+    where a lower layer has them, they are to get its mode, owner and attributes. `dropped_xattrs` counts by name what
+    no file got, since it may not be set or the file system does not take it.
+    """
 
     diff_id: Digest
     raw_bytes: int
     entries: int
+    peak_memory_bytes: int = 0  # resident, of the helper process
+    implied: tuple[bytes, ...] = ()
+    dropped_xattrs: Mapping[str, int] = field(default_factory=dict)

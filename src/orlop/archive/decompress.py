@@ -2,7 +2,7 @@
 
 A layer is the whole stream: what follows the last gzip member or zstd frame is an error, and so is an end in the middle
 of one. Nothing here allocates by what the stream claims: a call gives at most `PIECE_BYTES`, whatever the ratio, and a
-zstd window that is larger than `ZSTD_WINDOW_BYTES` is refused by its header.
+zstd window that does not fit into the unpacker's memory is refused by its header.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Read = Callable[[int], bytes]
 
 PIECE_BYTES = 256 << 10  # a second-level cache holds it, so that hashing and writing it are cheap
-ZSTD_WINDOW_BYTES = 32 << 20  # half of what the unpacker may use; `zstd -19` has 8 MiB, --ultra up to 128 MiB
+ZSTD_WINDOW_SHARE = 2  # of `memory_bytes`: 32 MiB of 64; `zstd -19` has 8 MiB, --ultra up to 128 MiB
 _GATHERED_BYTES = 32 << 10  # smaller pieces are put together: a layer may have a gzip member for each file (eStargz)
 _FIRST_INPUT_BYTES = 4 << 10  # of a gzip member; what is not its own is copied, so it grows as the member goes on
 
@@ -191,7 +191,8 @@ def _gzip_member(source: _Input, member: int) -> Iterator[bytes]:
 
 
 def _zstd(source: _Input, limits: Limits) -> Iterator[bytes]:
-    context = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_BYTES)
+    window_max_bytes = limits.memory_bytes // ZSTD_WINDOW_SHARE
+    context = zstandard.ZstdDecompressor(max_window_size=window_max_bytes)
     frame = 0
     while magic := source.peek(4):
         frame += 1
@@ -199,7 +200,7 @@ def _zstd(source: _Input, limits: Limits) -> Iterator[bytes]:
         if len(magic) == 4 and _is_skippable(magic):
             _skip_frame(source, frame)
         elif _ZSTD_MAGIC.startswith(magic):
-            yield from _zstd_frame(source, context, frame)
+            yield from _zstd_frame(source, context, window_max_bytes, frame)
         else:
             raise InvalidArgument(f"layer: after zstd frame {frame - 1} stands what is none; {_DAMAGED}")
 
@@ -214,14 +215,16 @@ def _skip_frame(source: _Input, frame: int) -> None:
         left -= len(part)
 
 
-def _zstd_frame(source: _Input, context: zstandard.ZstdDecompressor, frame: int) -> Iterator[bytes]:
+def _zstd_frame(
+    source: _Input, context: zstandard.ZstdDecompressor, window_max_bytes: int, frame: int
+) -> Iterator[bytes]:
     """One frame, some blocks at a time.
 
     The library would give all that a chunk of input makes, and 4 bytes can make 128 KiB. So its input is cut where
     blocks end, and a piece is what two blocks make.
     """
     name = f"zstd frame {frame}"
-    header, has_checksum = _zstd_header(source, name)
+    header, has_checksum = _zstd_header(source, name, window_max_bytes)
     decompressor = context.decompressobj()
     waiting = [header]
     is_last = False
@@ -243,7 +246,7 @@ def _zstd_frame(source: _Input, context: zstandard.ZstdDecompressor, frame: int)
         raise InvalidArgument(f"layer: {name}: its last block is not its end; {_DAMAGED}")
 
 
-def _zstd_header(source: _Input, name: str) -> tuple[bytes, bool]:
+def _zstd_header(source: _Input, name: str, window_max_bytes: int) -> tuple[bytes, bool]:
     """The frame's header, and whether a checksum follows the last block (RFC 8878, 3.1.1.1)."""
     header = source.exactly(5, name)
     descriptor = header[4]
@@ -258,11 +261,11 @@ def _zstd_header(source: _Input, name: str) -> tuple[bytes, bool]:
     else:
         base = 1 << (10 + (rest[0] >> 3))
         window_bytes = base + (base >> 3) * (rest[0] & 7)
-    if window_bytes > ZSTD_WINDOW_BYTES:
+    if window_bytes > window_max_bytes:
         raise InvalidArgument(
-            f"layer: {name}: it needs a window of {window_bytes} bytes, and {ZSTD_WINDOW_BYTES} fit into the unpacker's"
-            " memory",
-            hint="compress the layer without --long and --ultra",
+            f"layer: {name}: it needs a window of {window_bytes} bytes, and {window_max_bytes} is what fits (half of"
+            " limit memory_bytes)",
+            hint="raise the limit, or compress the layer without --long and --ultra",
         )
     return header + rest, bool(descriptor & 4)
 

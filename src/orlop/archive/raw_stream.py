@@ -28,7 +28,7 @@ _STACK_BYTES = 256 << 10  # what a thread maps counts as memory, and the default
 class RawStream:
     """What a layer's stream decompresses to, from the begin to the end, once.
 
-    `sink` is given each piece before it is read. Methods raise what ended the stream: InvalidArgument of the
+    `sink` is given each piece before any of it is read. Methods raise what ended the stream: InvalidArgument of the
     decompression, OSError of the file descriptor. The file descriptor is the caller's; it must stay open until `close`.
     """
 
@@ -40,9 +40,8 @@ class RawStream:
         self._room: SimpleQueue[None] = SimpleQueue()  # one item for each piece that may be made
         self._hash = hashlib.sha256()
         self._sink = sink
-        self._piece = memoryview(b"")
+        self._piece = b""
         self._begin = 0
-        self._offset = 0
         self._raw_bytes = 0
         self._is_at_end = False
         self._is_closed = False
@@ -77,11 +76,6 @@ class RawStream:
         else:
             put(b"")
 
-    @property
-    def offset(self) -> int:
-        """How many bytes were read or skipped."""
-        return self._offset
-
     def _next(self) -> bool:
         """Have the next piece; False at the end."""
         if self._is_at_end:
@@ -91,7 +85,7 @@ class RawStream:
             self._pieces.put(piece)  # whoever reads on gets it again
             raise piece
         self._begin = 0
-        self._piece = memoryview(piece)
+        self._piece = piece
         if not piece:
             self._is_at_end = True
             return False
@@ -101,38 +95,16 @@ class RawStream:
             self._sink(piece)
         return True
 
-    def some(self, size: int) -> memoryview:
-        """From 1 to `size` bytes, not copied; none at the end."""
+    def read(self, size: int) -> bytes:
+        """From 1 to `size` bytes, and none at the end. A piece that fits is not copied."""
         begin = self._begin
         if begin == len(self._piece):
             if not self._next():
-                return self._piece
+                return b""
             begin = 0
-        part = self._piece[begin : begin + size]
-        self._begin = begin + len(part)
-        self._offset += len(part)
-        return part
-
-    def read(self, size: int) -> bytes:
-        """So many bytes, fewer only at the end."""
-        end = self._begin + size
-        if end <= len(self._piece):
-            data = bytes(self._piece[self._begin : end])
-            self._begin = end
-            self._offset += size
-            return data
-        parts = []
-        while size and (part := self.some(size)):
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
-
-    def skip(self, size: int) -> int:
-        """Go over so many bytes; how many there were, fewer only at the end."""
-        left = size
-        while left and (part := self.some(left)):
-            left -= len(part)
-        return size - left
+        end = begin + size
+        self._begin = min(end, len(self._piece))
+        return self._piece if begin == 0 and end >= len(self._piece) else self._piece[begin:end]
 
     def finish(self) -> tuple[Digest, int]:
         """Read to the end of the stream; its diff id, and how many bytes it has."""
