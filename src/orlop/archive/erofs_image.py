@@ -60,18 +60,25 @@ class ErofsIndex:
         self._opaque = encode_xattrs({b"user.overlay.opaque" if user_xattr else b"trusted.overlay.opaque": b"y"})
         self.add = self._tree.add  # a call less for each entry
 
+    @property
+    def implied(self) -> list[bytes]:
+        """The paths of directories that something stands in, but no entry made; parents first, the root left out.
+
+        They are 0755 of root with time 0. Where a lower layer has them, they want its attributes: erofs_patch.py.
+        """
+        return self._tree.implied_paths()
+
     def write(self, output: BinaryIO, *, tar: BinaryIO, tar_bytes: int, diff_id: Digest) -> int:
         """Write the image to `output`, which is empty and seekable; returns the image's size in bytes.
 
-        `tar` is read where a sparse file cannot be used as it stands there. `tar_bytes` is the size of the raw layer;
-        the file that is mounted as the device must be a multiple of 512 long, zeros behind the end being no harm.
+        `tar` is read where a sparse file cannot be used as it stands there. `tar_bytes` is the size of the raw layer.
         `diff_id` names the layer: it goes to the device's tag and the volume's uuid.
 
         Raises:
             InvalidArgument: an entry's data leave the tar, or the tar has more than EROFS can address.
         """
-        tar_blocks = -(-tar_bytes // fmt.BLOCK_BYTES)
-        if self._tree.data_end > tar_bytes:
+        tar_blocks = tar_bytes // fmt.BLOCK_BYTES
+        if fmt.align(self._tree.data_end, fmt.BLOCK_BYTES) > tar_bytes:  # a device has whole blocks only
             raise InvalidArgument(f"layer: data end at byte {self._tree.data_end} of a tar of {tar_bytes} bytes")
         for node in self._tree.opaque:
             self._tree.xattrs[node] = merge_xattrs(self._tree.xattrs.get(node, b""), self._opaque)
@@ -106,9 +113,17 @@ class _Area:
 
     def flush(self) -> None:
         self._output.seek(self._start)
-        self._output.write(self._buffer)
+        _write_all(self._output, self._buffer)
         self._start += len(self._buffer)
         self._buffer.clear()
+
+
+def _write_all(output: BinaryIO, data: bytes | bytearray) -> None:
+    """Write all of it: an unbuffered file may take less at once."""
+    with memoryview(data) as left:
+        done = 0
+        while done < len(left):
+            done += output.write(left[done:])
 
 
 class _Writer:
@@ -162,7 +177,7 @@ class _Writer:
         checksum = fmt.crc32c(block[fmt.SUPER_OFFSET :])
         fmt.CHECKSUM.pack_into(block, fmt.CHECKSUM_OFFSET, checksum)
         self._output.seek(0)
-        self._output.write(block)
+        _write_all(self._output, block)
 
     def write_inodes(self, tar: BinaryIO) -> None:
         """All inodes, and what the data area holds."""

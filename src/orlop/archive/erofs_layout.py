@@ -76,6 +76,7 @@ class Layout:
             and gid <= _MAX_COMPACT_ID
             and size <= _MAX_COMPACT_SIZE
             and node not in self._tree.linked
+            and node not in self._tree.implied  # which erofs_patch.py may give other attributes
             and len(self._tree.children.get(node, ())) <= _MAX_COMPACT_CHILDREN
         )
 

@@ -97,6 +97,18 @@ class LayerTree:
         else:
             self._add_node(entry, parent, name)
 
+    def implied_paths(self) -> list[bytes]:
+        """The paths of the directories that no entry has made, but for the root; parents before what is in them."""
+        found = []
+        pending = [(b"", ROOT)]
+        for path, directory in pending:  # grows while it runs
+            if directory in self.implied and directory != ROOT:
+                found.append(path)
+            for name, node in self.children[directory].items():
+                if node in self.children:
+                    pending.append((path + b"/" + name if path else name, node))
+        return found
+
     def _add_node(self, entry: Entry, parent: dict[bytes, int], name: bytes) -> None:
         record = self._record(entry)
         old = parent.get(name)

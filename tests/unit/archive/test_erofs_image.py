@@ -8,7 +8,7 @@ import random
 import stat
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pytest
 
@@ -21,6 +21,8 @@ from orlop.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from _typeshed import ReadableBuffer as Buffer
 
 TIME = 1_700_000_000 * 10**9
 TREES: dict[str, Sequence[Entry]] = {
@@ -99,9 +101,33 @@ def test_ids_are_mapped() -> None:
     assert {(paths[path].uid, paths[path].gid) for path in ("", "implied")} == {(100_000, 200_000)}
 
 
-def test_data_beyond_the_tar_are_refused() -> None:
-    with pytest.raises(InvalidArgument, match="layer: data end at byte 1025 of a tar of 1024 bytes"):
-        image_of([entry("a", size=513, data_offset=512)], bytes(1024))
+@pytest.mark.parametrize(("size", "tar_bytes"), [(513, 1024), (500, 1012)])
+def test_data_whose_last_block_is_not_in_the_tar_are_refused(size: int, tar_bytes: int) -> None:
+    with pytest.raises(InvalidArgument, match=f"layer: data end at byte {512 + size} of a tar of {tar_bytes} bytes"):
+        image_of([entry("a", size=size, data_offset=512)], bytes(tar_bytes))
+
+
+def test_directories_without_an_entry_are_told() -> None:
+    index = ErofsIndex()
+    for one in [entry("a/b/c/f"), directory("a/b"), entry("d/f"), entry("d"), entry("e/f")]:
+        index.add(one)
+    assert index.implied == [b"a", b"e", b"a/b/c"]
+
+
+class _SlowFile(io.FileIO):
+    """Takes 1000 bytes at once."""
+
+    def write(self, data: Buffer, /) -> int:
+        return super().write(memoryview(data)[:1000])
+
+
+def test_an_unbuffered_file_gets_all_bytes(tmp_path: Path) -> None:
+    index = ErofsIndex()
+    for one in TREES["sparse"]:
+        index.add(one)
+    with _SlowFile(tmp_path / "image", "w+") as output:
+        index.write(cast("BinaryIO", output), tar=io.BytesIO(TAR), tar_bytes=len(TAR), diff_id=DIFF_ID)
+    assert (tmp_path / "image").read_bytes() == image_of(TREES["sparse"], TAR)
 
 
 def test_a_tar_of_more_blocks_than_there_are_addresses_is_refused() -> None:

@@ -36,10 +36,11 @@ def test_what_a_compact_inode_has_no_room_for_is_extended() -> None:
         hard_link("again", "linked"),
         entry("small", uid=65535, gid=65535),
         directory("usual"),
+        entry("implied/file"),
     ]
     image = Image(image_of(entries), b"")
     compact = {path for path, inode in image.paths.items() if inode.is_compact}
-    assert compact == {"", "small", "usual"}
+    assert compact == {"small", "usual", "implied/file"}
     assert image.paths["time"].mtime_ns == -1
 
 
