@@ -20,7 +20,15 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from orlop.errors import FailedPrecondition, Internal, KernelError, OrlopError, PermissionDenied, Unavailable
+from orlop.errors import (
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    KernelError,
+    OrlopError,
+    PermissionDenied,
+    Unavailable,
+)
 from orlop.linux.errno_text import kernel_error
 
 from . import schema
@@ -133,9 +141,19 @@ class Database:
                 self._connection.execute("COMMIT")
             except sqlite3.Error as err:
                 raise _told(err, self._path) from err
+            except UnicodeEncodeError as err:  # of bytes on a command line that are no text
+                raise InvalidArgument(f"{ascii(err.object)[:200]}: is not UTF-8 text") from err
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+
+    def checkpoint(self) -> None:
+        """Move the log into the database, as far as nobody reads it: the next transaction writes it from its start."""
+        with self._lock:
+            try:
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            except sqlite3.Error as err:
+                raise _told(err, self._path) from err
 
     def close(self) -> None:
         """Close the file. The last process that does moves the log into the database and deletes it."""

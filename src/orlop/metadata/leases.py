@@ -109,7 +109,7 @@ class NamespacedLeases:
                 "ORDER BY kind, reference",
                 (self._namespace, lease_id),
             ).fetchall()
-        return ((ResourceType(kind), reference) for kind, reference in rows)
+        return ((kind := ResourceType(word), _reference(kind, stored)) for word, stored in rows)
 
 
 def hold(connection: sqlite3.Connection, namespace: str, lease_id: str, kind: ResourceType, reference: str) -> None:
@@ -123,7 +123,7 @@ def hold(connection: sqlite3.Connection, namespace: str, lease_id: str, kind: Re
     _require(connection, namespace, lease_id)
     connection.execute(
         "INSERT OR IGNORE INTO lease_resources (namespace, lease, kind, reference) VALUES (?, ?, ?, ?)",
-        (namespace, lease_id, kind.value, reference),
+        (namespace, lease_id, kind.value, _stored(kind, reference)),
     )
 
 
@@ -134,7 +134,7 @@ def is_held(connection: sqlite3.Connection, namespace: str, lease_id: str, kind:
     _require(connection, namespace, lease_id)
     row = connection.execute(
         "SELECT 1 FROM lease_resources WHERE namespace = ? AND lease = ? AND kind = ? AND reference = ?",
-        (namespace, lease_id, kind.value, reference),
+        (namespace, lease_id, kind.value, _stored(kind, reference)),
     ).fetchone()
     return row is not None
 
@@ -145,8 +145,21 @@ def release(
     """Let a lease hold something no longer, in a transaction that writes."""
     connection.execute(
         "DELETE FROM lease_resources WHERE namespace = ? AND lease = ? AND kind = ? AND reference = ?",
-        (namespace, lease_id, kind.value, reference),
+        (namespace, lease_id, kind.value, _stored(kind, reference)),
     )
+
+
+def stored_ref(ref: str) -> str:
+    """An ingest's ref as a column holds it: a ref may have bytes that are no UTF-8, and NUL, which SQLite takes not."""
+    return ref.encode("unicode_escape").decode("ascii")
+
+
+def _stored(kind: ResourceType, reference: str) -> str:
+    return stored_ref(reference) if kind is ResourceType.INGEST else reference
+
+
+def _reference(kind: ResourceType, stored: str) -> str:
+    return stored.encode("ascii").decode("unicode_escape") if kind is ResourceType.INGEST else stored
 
 
 def _new_lease(lease_id: str, now: float, lifetime_s: float | None, labels: dict[str, str]) -> Lease:

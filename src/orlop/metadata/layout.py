@@ -1,0 +1,56 @@
+"""Where the parts of a store stand below its root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths below `root`, whether they are there or not."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        """SQLite's file; beside it are its log (-wal), the log's index (-shm), and the lock of its making (.lock)."""
+        return self.root / "metadata.db"
+
+    @property
+    def database_files(self) -> tuple[Path, ...]:
+        """The database with the files beside it."""
+        suffixes = ("", "-wal", "-shm", ".lock")
+        return tuple(self.database.with_name(self.database.name + suffix) for suffix in suffixes)
+
+    @property
+    def reserve(self) -> Path:
+        """Blocks for a full disk."""
+        return self.root / "reserve"
+
+    @property
+    def leases(self) -> Path:
+        """The files of the owners of leases."""
+        return self.root / "leases"
+
+    @property
+    def content(self) -> Path:
+        """The store of content that all namespaces share."""
+        return self.root / "content"
+
+    @property
+    def ingests(self) -> Path:
+        """What of it is on its way in (content/directories.py)."""
+        return self.content / "ingest"
+
+    @property
+    def snapshots(self) -> Path:
+        """The directories of snapshotters."""
+        return self.root / "snapshots"
+
+    def snapshotter(self, name: str) -> Path:
+        """The directory of one snapshotter."""
+        return self.snapshots / name

@@ -1,0 +1,21 @@
+"""Where the parts of a store stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orlop.metadata.layout import Layout
+
+
+def test_everything_is_below_the_root() -> None:
+    layout = Layout(Path("/r"))
+    assert layout.database == Path("/r/metadata.db")
+    assert [path.name for path in layout.database_files] == [
+        "metadata.db",
+        "metadata.db-wal",
+        "metadata.db-shm",
+        "metadata.db.lock",
+    ]
+    assert layout.ingests == Path("/r/content/ingest")
+    assert layout.snapshotter("erofs") == Path("/r/snapshots/erofs")
+    assert {layout.reserve.parent, layout.leases.parent, layout.content.parent, layout.snapshots.parent} == {Path("/r")}
