@@ -1,0 +1,136 @@
+"""`RegistryClient`, which is what contract.py says of a registry, and how one is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .blob_fetch import RangePlan, ReadAhead, fetch_blob
+from .blob_push import push_blob
+from .credentials import Anonymous
+from .hosts import find_hosts
+from .manifest_fetch import fetch_manifest, resolve
+from .manifest_push import delete, push_manifest
+from .names import check_domain, check_repository
+from .referrers import list_referrers
+from .repository import Repository
+from .retry import RetryPolicy
+from .session import Patience, Session
+from .tags import list_tags
+from .transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+    from pathlib import Path
+    from typing import Self
+
+    from orlop.content.contract import BlobReader
+    from orlop.oci.descriptor import Descriptor
+    from orlop.oci.digest import Digest
+
+    from .credentials import Credentials
+    from .host import Host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a client behaves. `push_chunk_bytes` of 0 sends blobs whole, and in chunks only after a cut or a 413."""
+
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    patience: Patience = field(default_factory=Patience)
+    ranges: RangePlan = field(default_factory=RangePlan)
+    push_chunk_bytes: int = 0
+
+
+class RegistryClient:
+    """One repository of one registry."""
+
+    def __init__(
+        self, domain: str, repository: str, hosts: Sequence[Host], credentials: Credentials, settings: Settings
+    ) -> None:
+        name = check_repository(repository)
+        self._session = Session(settings.patience)
+        transport = Transport(name, credentials, self._session, settings.retry)
+        self._repository = Repository(check_domain(domain), name, hosts, transport)
+        self._settings = settings
+        self._ahead = ReadAhead(settings.ranges.ahead)
+
+    async def resolve(self, tag_or_digest: str) -> Descriptor:
+        """The descriptor of a manifest or index; see `manifest_fetch.resolve`."""
+        return await resolve(self._repository, tag_or_digest)
+
+    async def fetch_manifest(self, descriptor: Descriptor) -> bytes:
+        """A manifest or index, verified; see `manifest_fetch.fetch_manifest`."""
+        return await fetch_manifest(self._repository, descriptor)
+
+    def fetch_blob(self, descriptor: Descriptor, *, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        """A blob's bytes from `offset` on; see `blob_fetch.fetch_blob`.
+
+        It is an asynchronous generator: close it (contextlib.aclosing) where it is not read to its end.
+        """
+        return fetch_blob(self._repository, descriptor, offset, self._settings.ranges, self._ahead)
+
+    async def push_manifest(self, data: bytes, media_type: str, *, tag: str = "") -> Descriptor:
+        """Store a manifest or index; see `manifest_push.push_manifest`."""
+        return await push_manifest(self._repository, data, media_type, tag=tag)
+
+    async def push_blob(
+        self,
+        descriptor: Descriptor,
+        content: BlobReader,
+        *,
+        mount_from: str = "",
+        on_progress: Callable[[int], None] | None = None,
+    ) -> bool:
+        """Store a blob; False where nothing was sent; see `blob_push.push_blob`."""
+        return await push_blob(
+            self._repository,
+            descriptor,
+            content,
+            mount_from=mount_from,
+            on_progress=on_progress,
+            chunk_bytes=self._settings.push_chunk_bytes,
+        )
+
+    async def tags(self) -> list[str]:
+        """All tags."""
+        return await list_tags(self._repository)
+
+    async def referrers(self, digest: Digest, *, artifact_type: str = "") -> list[Descriptor]:
+        """Manifests whose subject is `digest`."""
+        return await list_referrers(self._repository, digest, artifact_type=artifact_type)
+
+    async def delete(self, tag_or_digest: str) -> None:
+        """Delete a tag, or a manifest by its digest."""
+        await delete(self._repository, tag_or_digest)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+
+def open_registry(
+    domain: str,
+    repository: str,
+    *,
+    host_directories: Sequence[Path] = (),
+    credentials: Credentials | None = None,
+    plain_http: bool | None = None,
+    settings: Settings | None = None,
+) -> RegistryClient:
+    """A client for the repository of a reference, such as ("docker.io", "library/busybox"). Nothing is sent yet.
+
+    `host_directories` are searched for hosts.toml and certificates, in their order (hosts.HOST_DIRECTORIES are the
+    usual ones). Without `credentials` the client is anonymous. `plain_http` of None means plain HTTP for loopback.
+
+    Raises:
+        InvalidArgument: a name is wrong, or a file of configuration.
+    """
+    hosts = find_hosts(domain, host_directories, plain_http=plain_http)
+    return RegistryClient(domain, repository, hosts, credentials or Anonymous(), settings or Settings())

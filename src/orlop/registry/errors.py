@@ -1,0 +1,127 @@
+"""What went wrong with a registry, as errors of ours: its own words, bounded and printable, and never a secret."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from orlop.errors import (
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    NotImplementedFeature,
+    OrlopError,
+    PermissionDenied,
+    Unavailable,
+)
+
+from .printable import printable, printable_url
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from yarl import URL
+
+MAX_ERROR_BYTES = 64 << 10  # of a body that says what is wrong
+_MAX_ENTRIES = 5
+
+CONNECTION_ERRORS = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+
+_KINDS: dict[int, type[OrlopError]] = {
+    400: InvalidArgument,
+    401: PermissionDenied,
+    403: PermissionDenied,
+    404: NotFound,
+    405: NotImplementedFeature,
+    408: Unavailable,
+    413: InvalidArgument,
+    414: InvalidArgument,
+    429: Unavailable,
+    501: NotImplementedFeature,
+}
+_HINTS = {
+    401: "log in, or give credentials for this host",
+    429: "try again later, or log in for a higher limit",
+}
+
+
+def refusal(status: int, body: bytes, *, place: str) -> OrlopError:
+    """The error for an answer that is not a success; `place` says what was asked of whom."""
+    codes, said = _registry_errors(body)
+    kind = _KINDS.get(status, Unavailable if status >= 500 else FailedPrecondition)
+    if "UNSUPPORTED" in codes:
+        kind = NotImplementedFeature
+    reason = f"{status} {_phrase(status)}".rstrip()
+    return kind(f"{place}: {reason}: {said}" if said else f"{place}: {reason}", hint=_HINTS.get(status, ""))
+
+
+def is_unsupported(body: bytes) -> bool:
+    """Whether the registry says that it does not have the operation at all (spec.md, code-13)."""
+    return "UNSUPPORTED" in _registry_errors(body)[0]
+
+
+def connection_failure(error: BaseException, url: URL) -> Unavailable:
+    """The error for a host that gives no answer, or stops in the middle of one."""
+    place = f"cannot reach {printable_url(url)}"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        why = printable(str(error.certificate_error))
+        return Unavailable(
+            f"{place}: {why}", hint="name the authority that signed its certificate as `ca` in hosts.toml"
+        )
+    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+        hint = "if the host speaks plain HTTP, configure it with an http:// URL in hosts.toml"
+        return Unavailable(f"{place}: TLS: {printable(str(error))}", hint=hint)
+    if isinstance(error, asyncio.TimeoutError):
+        return Unavailable(f"{place}: no answer in time")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Unavailable(f"{place}: {printable(error.os_error.strerror or str(error.os_error))}")
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return Unavailable(f"{place}: the connection was closed before an answer")
+    return Unavailable(f"{place}: {type(error).__name__}: {printable(str(error))}".rstrip(": "))
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether another try may succeed: not where TLS, the URL or an answer's form is at fault."""
+    permanent = (aiohttp.ClientSSLError, ssl.SSLError, aiohttp.InvalidURL, aiohttp.ClientHttpProxyError)
+    return isinstance(error, CONNECTION_ERRORS) and not isinstance(error, permanent)
+
+
+def together(errors: Sequence[OrlopError]) -> OrlopError:
+    """One error of those of all hosts: of the last one's kind, which is the registry itself, and all in its message."""
+    last = errors[-1]
+    if len(errors) == 1:
+        return last
+    others = " | ".join(error.message for error in errors[:-1])
+    return type(last)(f"{last.message} (before that: {others})", hint=last.hint)
+
+
+def _registry_errors(body: bytes) -> tuple[set[str], str]:
+    """Codes, and what a body says: its `errors` (spec.md, Error Codes), or the first of its text."""
+    text = body.decode("utf-8", "replace").strip()
+    try:
+        entries = json.loads(text)["errors"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        entries = None
+    if not isinstance(entries, list):
+        is_page = text[:1] == "<"  # a proxy's HTML says nothing that its status does not
+        return set(), "" if is_page else printable(" ".join(text.split()), limit=200)
+    found = [_entry(entry) for entry in entries[:_MAX_ENTRIES] if isinstance(entry, dict)]
+    return {code for code, _ in found}, "; ".join(said for _, said in found if said)
+
+
+def _entry(entry: dict[str, Any]) -> tuple[str, str]:
+    code, message = (value if isinstance(value, str) else "" for value in (entry.get("code"), entry.get("message")))
+    said = ": ".join(printable(part, limit=200) for part in (code, message) if part)
+    return code, said
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
