@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 -- RFC 9110's token
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _SCHEME = re.compile(rf"[\s,]*({_TOKEN})(?=[\s,]|$)(?!\s*=)")
-_PARAMETER = re.compile(rf"[\s,]*({_TOKEN})\s*=\s*({_QUOTED}|{_TOKEN})")
-# Not of the grammar, but sent: a value with `/`, `:` and the like that lacks its quotes.
-_BARE = re.compile(rf"[\s,]*({_TOKEN})\s*=\s*([^\s,\"]*)")
+# A value with `/` or `:` that lacks its quotes is not of the grammar, but sent.
+_PARAMETER = re.compile(rf"[\s,]*({_TOKEN})\s*=\s*({_QUOTED}|[^\s,\"]*)")
 _TOKEN68 = re.compile(r"[\s]+[A-Za-z0-9._~+/-]+=*(?=\s*(?:,|$))")
 _MAX_LENGTH = 16 << 10
 
@@ -40,7 +39,7 @@ def _parse(text: str) -> list[Challenge]:
     parameters: dict[str, str] = {}
     position = 0
     while position < len(text):
-        parameter = _PARAMETER.match(text, position) or _BARE.match(text, position)
+        parameter = _PARAMETER.match(text, position)
         scheme = _SCHEME.match(text, position)
         if parameter is not None and challenges:
             parameters.setdefault(parameter[1].lower(), _unquote(parameter[2]))
@@ -50,7 +49,7 @@ def _parse(text: str) -> list[Challenge]:
             challenges.append(Challenge(scheme[1].lower(), parameters))
             position = scheme.end()
             token68 = _TOKEN68.match(text, position)
-            if token68 is not None and not _PARAMETER.match(text, position):
+            if token68 is not None:
                 position = token68.end()
         else:
             break

@@ -98,7 +98,7 @@ class _Reader:
     def _address(self, address: str, settings: dict[str, Any], place: str) -> tuple[str, str, str]:
         override = self._boolean(settings, "override_path", place)
         try:
-            url = URL(address if address.startswith("http") else f"https://{address}")
+            url = URL(address if "://" in address else f"https://{address}")
             authority = url.host_port_subcomponent if url.explicit_port else url.host_subcomponent
         except ValueError:
             url, authority = URL(), None

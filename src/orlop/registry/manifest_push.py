@@ -59,7 +59,8 @@ async def delete(repository: Repository, reference: str) -> None:
     digest = tag_or_digest(reference)
     host = repository.able(Capability.PUSH)[0]
     subject = await _subject_of(repository, reference) if digest is not None else None
-    call = repository.write_call(host, "DELETE", f"manifests/{reference}", scopes=repository.delete_scopes)
+    scopes = repository.delete_scopes
+    call = repository.write_call(host, "DELETE", f"manifests/{reference}", scopes=scopes, is_repeatable=False)
     status, _, body = await repository.transport.read(call, _MAX_ANSWER)
     if status not in (200, 202, 204):
         separator = ":" if digest is None else "@"

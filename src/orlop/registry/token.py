@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import math
 import re
@@ -10,7 +11,6 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 from yarl import URL
 
 from orlop.errors import FailedPrecondition, PermissionDenied
@@ -134,7 +134,8 @@ class TokenServer:
 
 def basic(credential: Credential) -> str:
     """The Authorization header of a name and a password."""
-    return aiohttp.BasicAuth(credential.username, credential.password, "utf-8").encode()
+    pair = f"{credential.username}:{credential.password}".encode()
+    return f"Basic {base64.b64encode(pair).decode()}"
 
 
 def _parse(body: bytes, place: str) -> Token:

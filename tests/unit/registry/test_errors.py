@@ -1,0 +1,106 @@
+"""What a registry says, in errors of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from orlop.errors import (
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    NotImplementedFeature,
+    OrlopError,
+    PermissionDenied,
+    Unavailable,
+)
+from orlop.registry.errors import connection_failure, is_transient, is_unsupported, refusal, together
+
+
+def body(*errors: object) -> bytes:
+    return json.dumps({"errors": errors}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, InvalidArgument),
+        (401, PermissionDenied),
+        (403, PermissionDenied),
+        (404, NotFound),
+        (405, NotImplementedFeature),
+        (413, InvalidArgument),
+        (429, Unavailable),
+        (500, Unavailable),
+        (501, NotImplementedFeature),
+        (503, Unavailable),
+        (307, FailedPrecondition),
+        (418, FailedPrecondition),
+        (799, Unavailable),
+    ],
+)
+def test_kinds(status: int, kind: type[OrlopError]) -> None:
+    assert type(refusal(status, b"", place="x")) is kind
+
+
+def test_the_registrys_own_words_are_told() -> None:
+    error = refusal(
+        403,
+        body({"code": "DENIED", "message": "pull access denied"}, {"code": "TOOMANYREQUESTS"}, "?", {"message": 1}),
+        place="cannot fetch x",
+    )
+    assert str(error) == "cannot fetch x: 403 Forbidden: DENIED: pull access denied; TOOMANYREQUESTS"
+
+
+def test_an_operation_that_the_registry_does_not_have() -> None:
+    answer = body({"code": "UNSUPPORTED", "message": "no"})
+    assert isinstance(refusal(400, answer, place="x"), NotImplementedFeature)
+    assert is_unsupported(answer)
+    assert not is_unsupported(b"")
+
+
+def test_words_are_bounded_and_printable() -> None:
+    evil = {"code": "\x1b[2J", "message": "a\nb" + "x" * 5000}
+    text = str(refusal(400, body(*[evil] * 50), place="x"))
+    assert r"\x1b[2J: a\nb" in text
+    assert text.isprintable()
+    assert len(text) < 2000
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"no such thing\r\nhere", ": no such thing here"),
+        (b"<html>502</html>", ""),
+        (b"", ""),
+        (b"\xff", ": \ufffd"),
+        (b'{"errors": {}}', ': {"errors": {}}'),
+        (b"[" * 100_000, ": " + "[" * 200 + "..."),
+    ],
+)
+def test_bodies_of_other_forms(answer: bytes, said: str) -> None:
+    assert refusal(404, answer, place="x").message == f"x: 404 Not Found{said}"
+
+
+def test_failures_of_connections_name_the_host_and_no_query() -> None:
+    error = connection_failure(aiohttp.ServerDisconnectedError(), URL("https://u:p@r.example/v2/?token=secret"))
+    assert str(error) == "cannot reach https://r.example/v2/: the connection was closed before an answer"
+    assert "no answer in time" in str(connection_failure(asyncio.TimeoutError(), URL("https://r.example")))
+
+
+def test_what_may_pass() -> None:
+    assert is_transient(aiohttp.ServerDisconnectedError())
+    assert is_transient(ConnectionResetError())
+    assert is_transient(asyncio.TimeoutError())
+    assert not is_transient(aiohttp.InvalidURL("x"))
+    assert not is_transient(ValueError())
+
+
+def test_all_hosts_reasons_in_one_error() -> None:
+    error = together([Unavailable("m.example: down"), NotFound("r.example: 404", hint="push it")])
+    assert type(error) is NotFound
+    assert str(error) == "r.example: 404 (before that: m.example: down); push it"
