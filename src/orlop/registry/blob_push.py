@@ -184,7 +184,7 @@ class _Push:
 
     async def _finish(self, upload: Upload, start: int, headers: dict[str, str]) -> None:
         """The closing PUT, with the bytes from `start` on."""
-        url = upload.location.extend_query([("digest", str(self._descriptor.digest))])
+        url = upload.closing_url(self._descriptor.digest)
         answer = await self._put(self._call("PUT", url, headers, start, self._descriptor.size), (201, 204))
         digest = announced_digest(answer.get("Docker-Content-Digest"), self._place)
         wanted = self._descriptor.digest

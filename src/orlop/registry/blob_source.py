@@ -19,6 +19,7 @@ from orlop.errors import FailedPrecondition
 from .errors import CONNECTION_ERRORS, connection_failure, together
 from .host import Capability
 from .manifest_content import announced_digest
+from .printable import printable
 from .repository import NEXT_HOST
 from .transport import refused
 
@@ -147,7 +148,7 @@ class BlobSource:
         match = _CONTENT_RANGE.fullmatch(text)
         asked = f"{span.position}-{span.end - 1}/{self._descriptor.size}"
         if match is None:
-            raise FailedPrecondition(f'{place}: Content-Range "{text[:80]!a}" is not the range {asked}')
+            raise FailedPrecondition(f'{place}: Content-Range "{printable(text, limit=80)}" is not the range {asked}')
         first, last = int(match[1]), int(match[2])
         if first != span.position or not first <= last < span.end:
             raise FailedPrecondition(f"{place}: sends the range {first}-{last} where {asked} was asked for")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,10 @@ def connection_failure(error: BaseException, url: URL) -> Unavailable:
     if isinstance(error, asyncio.TimeoutError):
         return Unavailable(f"{place}: no answer in time")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return Unavailable(f"{place}: {printable(error.os_error.strerror or str(error.os_error))}")
+        number = error.os_error.errno  # asyncio puts the address where the text should be
+        return Unavailable(
+            f"{place}: {os.strerror(number) if number and number > 0 else printable(str(error.os_error))}"
+        )
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return Unavailable(f"{place}: the connection was closed before an answer")
     return Unavailable(f"{place}: {type(error).__name__}: {printable(str(error))}".rstrip(": "))

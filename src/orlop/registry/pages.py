@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAX_PAGES = 10_000
 _MAX_PAGE_BYTES = 8 << 20
-_LINK = re.compile(r"\s*<([^>]*)>((?:\s*;\s*[^;,\"]+(?:=\"[^\"]*\")?)*)\s*,?")
+_LINK = re.compile(r'\s*<([^>]*)>((?:\s*;\s*[^;,"=]+(?:=(?:"[^"]*"|[^;,"]*))?)*)\s*,?')
 _REL = re.compile(r";\s*rel\s*=\s*\"?([^\";]*)\"?", re.IGNORECASE)
 
 

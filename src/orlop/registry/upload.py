@@ -7,14 +7,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from yarl import URL
+
 from .redirect import joined
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-    from yarl import URL
-
     from orlop.content.contract import BlobReader
+    from orlop.oci.digest import Digest
 
     from .host import Host
 
@@ -41,6 +42,11 @@ class Upload:
         minimum = headers.get("OCI-Chunk-Min-Length", "")
         if minimum.isascii() and minimum.isdigit():
             self.min_chunk_bytes = int(minimum[:19])
+
+    def closing_url(self, digest: Digest) -> URL:
+        """Where the session is closed: its own URL byte by byte, which may be signed, and the digest."""
+        text = str(self.location)
+        return URL(f"{text}{'&' if self.location.raw_query_string else '?'}digest={digest}", encoded=True)
 
 
 def received_bytes(headers: Mapping[str, str]) -> int | None:

@@ -27,7 +27,7 @@ class TokenRegistry:
         self.tokens: list[str] = []
         self.good: Callable[[str], bool] = lambda token: token in self.tokens
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path == "/token":
             if request.headers.get("Authorization") not in (None, "Basic dTpw"):
                 return errors("UNAUTHORIZED", "wrong password", 401)
@@ -128,7 +128,7 @@ def test_schemes_that_we_do_not_have(header: str) -> None:
 
 
 def test_basic() -> None:
-    async def handler(request: web.Request) -> web.Response:
+    async def handler(request: web.BaseRequest) -> web.Response:
         if request.headers.get("Authorization") != "Basic dTpw":
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
         return web.json_response({"tags": None})

@@ -43,7 +43,7 @@ def test_users_and_passwords(tmp_path: Path) -> None:
 def test_tokens(tmp_path: Path) -> None:
     config = {"auths": {"r.example": {"auth": auth("u:"), "identitytoken": "i"}, "s.example": {"registrytoken": "t"}}}
     assert find(tmp_path, config, "r.example") == Credential("u", "", "i")
-    assert find(tmp_path, config, "s.example") == Credential(registry_token="t")
+    assert find(tmp_path, config, "s.example") == Credential(registry_token="t")  # noqa: S106 -- of a test
 
 
 @pytest.mark.parametrize("key", ["https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io"])
@@ -117,7 +117,7 @@ def test_helpers_of_one_host_and_of_all(tmp_path: Path, monkeypatch: pytest.Monk
     config = {"credsStore": "all", "credHelpers": {"r.example": "one", "n.example": "none"}}
     config["auths"] = {"n.example": {"auth": auth("file:p")}}
     assert find(tmp_path, config, "r.example") == Credential("one", "r.example")
-    assert find(tmp_path, config, "docker.io") == Credential(identity_token="https://index.docker.io/v1/")
+    assert find(tmp_path, config, "docker.io") == Credential(identity_token="https://index.docker.io/v1/")  # noqa: S106 -- of a test
     assert find(tmp_path, config, "n.example") == Credential("file", "p")
 
 

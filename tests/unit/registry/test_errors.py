@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import aiohttp
@@ -89,13 +88,13 @@ def test_bodies_of_other_forms(answer: bytes, said: str) -> None:
 def test_failures_of_connections_name_the_host_and_no_query() -> None:
     error = connection_failure(aiohttp.ServerDisconnectedError(), URL("https://u:p@r.example/v2/?token=secret"))
     assert str(error) == "cannot reach https://r.example/v2/: the connection was closed before an answer"
-    assert "no answer in time" in str(connection_failure(asyncio.TimeoutError(), URL("https://r.example")))
+    assert "no answer in time" in str(connection_failure(TimeoutError(), URL("https://r.example")))
 
 
 def test_what_may_pass() -> None:
     assert is_transient(aiohttp.ServerDisconnectedError())
     assert is_transient(ConnectionResetError())
-    assert is_transient(asyncio.TimeoutError())
+    assert is_transient(TimeoutError())
     assert not is_transient(aiohttp.InvalidURL("x"))
     assert not is_transient(ValueError())
 

@@ -18,7 +18,7 @@ def test_domains(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "..", "a/b", "a_b", "a:port", "a:123456", "-a", "user@host", "a b", "a\n", "."])
 def test_what_is_no_domain_is_refused(text: str) -> None:
-    with pytest.raises(InvalidArgument, match="registry: .* is not the name of a host"):
+    with pytest.raises(InvalidArgument, match=r"registry: .* is not the name of a host"):
         check_domain(text)
 
 
@@ -29,7 +29,7 @@ def test_repositories(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "A", "a//b", "/a", "a/", "a..b", "a___b", "../a", "a?b", "a/b\n", "a" * 256])
 def test_what_is_no_repository_is_refused(text: str) -> None:
-    with pytest.raises(InvalidArgument, match="repository: .* is not the name of a repository"):
+    with pytest.raises(InvalidArgument, match=r"repository: .* is not the name of a repository"):
         check_repository(text)
 
 
@@ -47,4 +47,4 @@ def test_tags_and_digests_are_told_apart() -> None:
 
 def test_loopback() -> None:
     assert all(map(is_loopback, ("localhost", "127.0.0.1", "127.8.9.1", "::1")))
-    assert not any(map(is_loopback, ("localhost.example", "10.0.0.1", "::2", "127.0.0.1.example", "0.0.0.0", "")))
+    assert not any(map(is_loopback, ("localhost.example", "10.0.0.1", "::2", "127.0.0.1.example", "0.0.0.0", "")))  # noqa: S104 -- no address to listen on

@@ -15,7 +15,7 @@ from orlop.registry.session import Patience, Session
 from registry.served import serving
 
 
-async def endless(request: web.Request) -> web.StreamResponse:
+async def endless(request: web.BaseRequest) -> web.StreamResponse:
     response = web.StreamResponse()
     await response.prepare(request)
     for _ in range(int(request.path.strip("/"))):

@@ -15,7 +15,7 @@ from orlop.registry.session import Patience, Session, _proxy
 from registry.served import serving, serving_bytes
 
 
-async def gzipped(_: web.Request) -> web.Response:
+async def gzipped(_: web.BaseRequest) -> web.Response:
     response = web.Response(body=b"\x1f\x8bnot really", headers={"Content-Encoding": "gzip", "Set-Cookie": "a=b"})
     response.headers["Location"] = "/elsewhere"
     response.set_status(307)

@@ -26,7 +26,7 @@ SCOPES = repository_scope("a/b", "pull", "push") | repository_scope("c", "pull")
 def answering(*answers: Any) -> Handler:
     left = list(answers)
 
-    async def handler(_: web.Request) -> web.Response:
+    async def handler(_: web.BaseRequest) -> web.Response:
         answer = left.pop(0) if len(left) > 1 else left[0]
         return answer() if callable(answer) else web.json_response(answer)
 

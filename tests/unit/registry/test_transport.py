@@ -27,7 +27,7 @@ BLOB = described(CONTENT)
 def failing(*statuses: int, retry_after: str = "") -> Handler:
     left = list(statuses)
 
-    async def handler(_: web.Request) -> web.Response:
+    async def handler(_: web.BaseRequest) -> web.Response:
         if left:
             response = errors("TOOMANYREQUESTS", "slow down", left.pop(0))
             if retry_after:
@@ -85,10 +85,10 @@ def test_cuts_are_tried_again() -> None:
     head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 15\r\n\r\n"
 
     async def ask() -> None:
-        async with serving_bytes(b"", b"HTTP/1.1 2", head + b'{"tags"', head + b'{"tags":["v1"]}') as served:
-            async with served.client() as client:
-                with pytest.raises(Unavailable):
-                    await client.delete("v1")  # what changes something is not sent twice on a guess
+        async with serving_bytes(b"", head + b'{"tags":[]}') as served, served.client() as client:
+            with pytest.raises(Unavailable):
+                await client.delete("v1")  # what changes something is not sent twice on a guess
+            assert len(served.asked) == 1
         async with (
             serving_bytes(b"", head + b'{"tags"', head + b'{"tags":["v1"]}') as served,
             served.client() as client,
@@ -101,13 +101,13 @@ def test_cuts_are_tried_again() -> None:
 def test_nonsense_is_an_error_of_the_connection() -> None:
     async def ask() -> None:
         async with serving_bytes(b"SSH-2.0-OpenSSH\r\n") as served, served.client() as client:
-            with pytest.raises(Unavailable, match="cannot reach http://127.0.0.1"):
+            with pytest.raises(Unavailable, match=r"cannot reach http://127\.0\.0\.1"):
                 await client.tags()
 
     asyncio.run(ask())
 
 
-async def storage(request: web.Request) -> web.Response:
+async def storage(request: web.BaseRequest) -> web.Response:
     return web.Response(body=CONTENT) if request.path == "/stored" else web.Response(status=404)
 
 
@@ -118,7 +118,7 @@ def test_redirects_carry_neither_credentials_nor_headers_to_another_host(status:
     async def ask() -> None:
         async with serving(storage) as elsewhere:
 
-            async def registry(request: web.Request) -> web.Response:
+            async def registry(request: web.BaseRequest) -> web.Response:
                 if "Authorization" not in request.headers:
                     return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
                 return web.Response(status=status, headers={"Location": f"{elsewhere.url}/stored?sig=a%2Fb"})
@@ -139,13 +139,13 @@ def test_redirects_carry_neither_credentials_nor_headers_to_another_host(status:
 
 
 def test_another_hosts_challenge_gets_no_credentials() -> None:
-    async def closed(_: web.Request) -> web.Response:
+    async def closed(_: web.BaseRequest) -> web.Response:
         return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="give me"'})
 
     async def ask() -> None:
         async with serving(closed) as elsewhere:
 
-            async def registry(_: web.Request) -> web.Response:
+            async def registry(_: web.BaseRequest) -> web.Response:
                 return web.Response(status=307, headers={"Location": f"{elsewhere.url}/stored"})
 
             async with serving(registry) as served, served.client(login="u:p") as client:
@@ -161,12 +161,12 @@ def test_what_comes_back_from_another_host_gets_no_credentials() -> None:
     async def ask() -> None:
         home: list[str] = []
 
-        async def bouncing(_: web.Request) -> web.Response:
+        async def bouncing(_: web.BaseRequest) -> web.Response:
             return web.Response(status=307, headers={"Location": f"{home[0]}/v2/private"})
 
         async with serving(bouncing) as elsewhere:
 
-            async def registry(request: web.Request) -> web.Response:
+            async def registry(request: web.BaseRequest) -> web.Response:
                 if request.path == "/v2/private":
                     return web.Response(body=CONTENT)
                 if "Authorization" not in request.headers:
@@ -182,7 +182,7 @@ def test_what_comes_back_from_another_host_gets_no_credentials() -> None:
 
 
 def test_redirects_end() -> None:
-    async def circle(request: web.Request) -> web.Response:
+    async def circle(request: web.BaseRequest) -> web.Response:
         return web.Response(status=307, headers={"Location": f"{request.path}x"})
 
     async def ask() -> None:
