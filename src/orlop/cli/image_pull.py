@@ -58,7 +58,7 @@ async def _pull(session: Session, arguments: argparse.Namespace, reference: Refe
         async with registry:
             options = PullOptions(
                 host=session.platform(arguments.platform),
-                snapshotter=store.default_snapshotter,
+                snapshotter=session.snapshotter_name(store),
                 unpack=None if arguments.no_unpack else session.unpacker(),
                 verify=session.verifier(),
                 at_once=session.settings.number("pull.max_concurrent_layers"),

@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
+    from pathlib import Path
 
     from orlop.image.contract import Image
     from orlop.image.layers import Unpack
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from orlop.oci.platform import Platform
     from orlop.oci.reference import Reference
     from orlop.registry.client import RegistryClient
+    from orlop.snapshot.contract import Snapshotter
 
     from .settings import Settings
 
@@ -34,13 +36,27 @@ class Session:
     @contextmanager
     def store(self) -> Iterator[Store]:
         """The stores of the namespace, opened for the block."""
+        from orlop.content.local import LocalContentStore
         from orlop.metadata.store import Store
+        from orlop.snapshot.choice import NAMES, open_snapshotter
 
         settings = self.settings
         with Store.open(
-            settings.path("root"), state=settings.path("state"), namespace=settings.text("namespace")
+            settings.path("root"),
+            state=settings.path("state"),
+            content=LocalContentStore,
+            snapshotters={name: partial(_open_in, open_snapshotter, name) for name in NAMES},
+            namespace=settings.text("namespace"),
         ) as store:
             yield store
+
+    def snapshotter_name(self, store: Store) -> str:
+        """The snapshotter of the settings; `auto` is the best that works for this store."""
+        from orlop.snapshot.choice import chosen_name
+
+        directory = store.root / "snapshots"
+        directory.mkdir(mode=0o700, exist_ok=True)
+        return chosen_name(self.settings.text("snapshotter"), directory)
 
     def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         """Do asynchronous work to its end; ^C cancels it, and it tidies up before KeyboardInterrupt is raised."""
@@ -85,6 +101,11 @@ class Session:
 
         host = this_platform()
         return Platform.parse(specifier, host=host, place="--platform") if specifier else host
+
+
+def _open_in(open_snapshotter: Callable[[str, Path], Snapshotter], name: str, directory: Path) -> Snapshotter:
+    """The snapshotter whose directory is `directory`, which has its name."""
+    return open_snapshotter(name, directory.parent)
 
 
 def find_image(store: Store, text: str) -> Image:

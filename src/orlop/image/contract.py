@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from orlop.content.contract import ContentStore
     from orlop.oci.descriptor import Descriptor
@@ -114,14 +115,19 @@ class Stores(Protocol):
     def leases(self) -> LeaseManager:
         """The leases."""
 
-    def content(self, lease_id: str = "") -> ContentStore:
+    def lease(
+        self, *, lifetime_s: float | None = ..., labels: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Lease]:
+        """A lease for the length of a block. It ends with this process too, in whatever way that ends."""
+
+    def content(self, *, lease_id: str = "") -> ContentStore:
         """The blobs; what is ingested through it, the lease holds."""
 
-    def snapshotter(self, name: str, lease_id: str = "") -> Snapshotter:
+    def snapshotter(self, name: str, *, lease_id: str = "") -> Snapshotter:
         """The snapshots of one snapshotter; what is made through it, the lease holds.
 
         Raises:
-            NotFound: there is none of this name.
+            InvalidArgument: there is none of this name.
         """
 
 

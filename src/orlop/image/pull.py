@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
     Verify = Callable[[str, Descriptor], Awaitable[object]]  # raises where it may not be used
 
-_LEASE_S = 24 * 3600.0  # a pull that was killed gives back what only it held after a day at the latest
 _NESTED_MAX = 3
 
 
@@ -75,11 +74,8 @@ async def pull(stores: Stores, registry: Registry, reference: Reference, options
         PermissionDenied: a verifier or the registry refuses it.
         FailedPrecondition: what came is not what was asked for.
     """
-    lease = stores.leases.create(lifetime_s=_LEASE_S, labels={"orlop/pull": str(reference)})
-    try:
+    with stores.lease(labels={"orlop/pull": str(reference)}) as lease:
         return await _Pull(stores, lease.id, registry, reference, options).run()
-    finally:
-        stores.leases.delete(lease.id)
 
 
 class _Pull:
@@ -88,7 +84,7 @@ class _Pull:
     ) -> None:
         self._stores = stores
         self._lease_id = lease_id
-        self._content: ContentStore = stores.content(lease_id)
+        self._content: ContentStore = stores.content(lease_id=lease_id)
         self._registry = registry
         self._reference = reference
         self._options = options
@@ -142,7 +138,7 @@ class _Pull:
         if options.unpack is None:
             await work.fetch_all(chosen.layers)
         else:
-            snapshotter = self._stores.snapshotter(options.snapshotter, self._lease_id)
+            snapshotter = self._stores.snapshotter(options.snapshotter, lease_id=self._lease_id)
             snapshot = await work.unpack_all(chosen.layers, snapshotter, options.unpack)
             hold_snapshot(self._content, chosen, options.snapshotter)
         self._hold(descriptor, list(manifest.children))
