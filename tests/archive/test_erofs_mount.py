@@ -9,7 +9,7 @@ import random
 import stat
 import subprocess
 import tarfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ import pytest
 
 from erofs_entries import DIFF_ID
 from orlop.archive.erofs_image import ErofsIndex
+from orlop.archive.erofs_patch import set_directory_attributes
 from orlop.archive.extractor import extract
 from orlop.archive.tar_reader import TarReader
 from orlop.errors import InvalidArgument
@@ -33,11 +34,10 @@ _PAGE = 4096
 def _build(tar: Path) -> Path:
     """The index beside a tar."""
     index = ErofsIndex()
-    with tar.open("r+b") as raw:
+    with tar.open("rb") as raw:
         for one in TarReader(raw.read):
             index.add(one)
         size = raw.seek(0, os.SEEK_END)
-        raw.truncate(-(-size // 512) * 512)
         image = tar.with_suffix(".erofs")
         with image.open("w+b") as output:
             index.write(output, tar=raw, tar_bytes=size, diff_id=DIFF_ID)
@@ -45,35 +45,43 @@ def _build(tar: Path) -> Path:
 
 
 @contextmanager
+def _attached(source: str, target: Path, options: str, *, is_file: bool = False) -> Iterator[Path]:
+    """A mount of EROFS; from the file itself where `is_file` is true, of which mount(8) would make a loop device."""
+    target.mkdir()
+    if not is_file:
+        subprocess.run(["mount", "-t", "erofs", "-o", options, source, str(target)], check=True)
+    elif _MOUNT(source.encode(), bytes(target), b"erofs", 1, options.removeprefix("ro,").encode()):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), source)
+    try:
+        yield target
+    finally:
+        subprocess.run(["umount", str(target)], check=True)
+
+
+@contextmanager
+def _loop_device(path: Path) -> Iterator[str]:
+    command = ["losetup", "--read-only", "--find", "--show", str(path)]
+    device = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    try:
+        yield device
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=True)
+
+
+@contextmanager
 def _mounted(tar: Path, target: Path, *, how: str) -> Iterator[Path]:
     """The index of `tar`, mounted from the files themselves, from loop devices, or as one file behind one device."""
     image = _build(tar)
-    target.mkdir()
-    loops: list[str] = []
-    options = f"ro,device={tar}"
-    source = str(image)
-    try:
-        if how == "one piece":
+    with ExitStack() as stack:
+        if how == "files":
+            yield stack.enter_context(_attached(str(image), target, f"ro,device={tar}", is_file=True))
+        elif how == "loop devices":
+            source, device = (stack.enter_context(_loop_device(path)) for path in (image, tar))
+            yield stack.enter_context(_attached(source, target, f"ro,device={device}"))
+        else:
             with image.open("ab") as output:
                 output.write(tar.read_bytes())
-            options = "ro,loop"
-        elif how == "loop devices":
-            for path in (image, tar):
-                command = ["losetup", "--read-only", "--find", "--show", str(path)]
-                loops.append(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
-            source, options = loops[0], f"ro,device={loops[1]}"
-        if how == "files":  # mount(8) would make a loop device
-            if _MOUNT(source.encode(), bytes(target), b"erofs", 1, options.encode()):
-                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), source)
-        else:
-            subprocess.run(["mount", "-t", "erofs", "-o", options, source, str(target)], check=True)
-        try:
-            yield target
-        finally:
-            subprocess.run(["umount", str(target)], check=True)
-    finally:
-        for loop in loops:
-            subprocess.run(["losetup", "--detach", loop], check=True)
+            yield stack.enter_context(_attached(str(image), target, "ro,loop"))
 
 
 def _data_pages(path: Path) -> list[int]:
@@ -251,3 +259,45 @@ def test_random_layers_are_what_our_extraction_makes_of_them(tmp_path: Path) -> 
         _assert_same(tree, wanted)
     assert taken > 50, refused
     assert refused > 50, taken
+
+
+def _write_layer(path: Path, members: dict[str, bytes | None]) -> Path:
+    """A layer of directories (None) and files."""
+    with tarfile.open(path, "w") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.type = tarfile.DIRTYPE if content is None else tarfile.REGTYPE
+            member.mode = 0o755
+            member.size = len(content or b"")
+            archive.addfile(member, io.BytesIO(content or b""))
+    return path
+
+
+def test_overlayfs_heeds_the_deletions_of_an_index(tmp_path: Path) -> None:
+    lower = {"gone": b"1", "kept": b"1", "opaque": None, "opaque/old": b"1", "dir": None, "dir/a": b"1", "dir/b": b"1"}
+    upper = {".wh.gone": b"", "opaque/.wh..wh..opq": b"", "opaque/new": b"2", "dir/.wh.a": b"", "dir/c": b"2"}
+    merged = tmp_path / "merged"
+    merged.mkdir()
+    with (
+        _mounted(_write_layer(tmp_path / "1.tar", lower), tmp_path / "1", how="files") as first,
+        _mounted(_write_layer(tmp_path / "2.tar", upper), tmp_path / "2", how="files") as second,
+    ):
+        options = f"lowerdir={second}:{first}"
+        subprocess.run(["mount", "-t", "overlay", "-o", options, "overlay", str(merged)], check=True)
+        try:
+            found = {str(path.relative_to(merged)) for path in _paths(merged)}
+        finally:
+            subprocess.run(["umount", str(merged)], check=True)
+    assert found == {".", "kept", "opaque", "opaque/new", "dir", "dir/b", "dir/c"}
+
+
+def test_an_index_is_mounted_with_what_was_set_later(tmp_path: Path) -> None:
+    tar = _write_layer(tmp_path / "layer.tar", {"tmp/build/file": b"1"})
+    image = _build(tar)
+    with image.open("r+b") as file:
+        set_directory_attributes(file, b"tmp", mode=0o1777, uid=7, gid=8, mtime_ns=12_345)
+    with _attached(str(image), tmp_path / "m", f"ro,device={tar}", is_file=True) as mounted:
+        found = (mounted / "tmp").stat()
+        assert (found.st_mode, found.st_uid, found.st_gid) == (stat.S_IFDIR | 0o1777, 7, 8)
+        assert found.st_mtime_ns == 12_345
+        assert (mounted / "tmp/build").stat().st_mode == stat.S_IFDIR | 0o755

@@ -7,6 +7,7 @@ import os
 import random
 import stat
 import struct
+import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -16,7 +17,7 @@ from erofs_entries import DIFF_ID, directory, entry, hard_link, image_of, link, 
 from erofs_reader import Image
 from orlop.archive.contract import Entry, EntryType, IdRange
 from orlop.archive.erofs_format import crc32c
-from orlop.archive.erofs_image import ErofsIndex
+from orlop.archive.erofs_image import MEMORY_BYTES, ErofsIndex
 from orlop.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -199,3 +200,25 @@ def test_random_trees_read_back_as_they_were(seed: int) -> None:
             assert inode.content == TAR[one.data_offset : one.data_offset + one.size]
         elif one.type is EntryType.SYMLINK:
             assert inode.content == one.link_target
+
+
+def test_the_memory_that_an_index_counts_is_what_it_takes(tmp_path: Path) -> None:
+    count = 20_000
+    entries = (
+        entry(f"usr/lib/package{number // 10}/module{number}.py", size=1, mtime_ns=number) for number in range(count)
+    )
+    tracemalloc.start()
+    try:
+        index = ErofsIndex()
+        for one in entries:
+            index.add(one)
+        taken = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        with (tmp_path / "image").open("w+b") as output:
+            index.write(output, tar=io.BytesIO(), tar_bytes=512, diff_id=DIFF_ID)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    counted = MEMORY_BYTES - index._tree._memory_left
+    assert taken < 1.5 * counted
+    assert peak - taken < (1 << 20) + 80 * count, "writing takes little more than its buffers and two numbers a node"
