@@ -23,7 +23,7 @@ from orlop.archive.tar_reader import TarReader
 from orlop.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 pytestmark = pytest.mark.needs_root
 
@@ -261,7 +261,7 @@ def test_random_layers_are_what_our_extraction_makes_of_them(tmp_path: Path) -> 
     assert refused > 50, taken
 
 
-def _write_layer(path: Path, members: dict[str, bytes | None]) -> Path:
+def _write_layer(path: Path, members: Mapping[str, bytes | None]) -> Path:
     """A layer of directories (None) and files."""
     with tarfile.open(path, "w") as archive:
         for name, content in members.items():
