@@ -7,7 +7,7 @@ is between making a thing and making its record (`CollectionLock`). A crash at a
 record, which the next sweep takes; there is never a record whose thing a collection has taken.
 
 On a full disk one transaction for everything may not find room for its log. Then it goes on in batches that fit in
-the reserve, each followed by a sweep that makes room, each twice the last.
+the reserve, each followed by a sweep that makes room, each twice the last until one is too large again.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Collector:
                     raise
                 self._database.checkpoint()  # the log may start anew in its old blocks
                 self._sweep(collected)
-                if limit is not None and collected.freed_bytes == freed_before:
+                if limit == _FIRST_BATCH and collected.freed_bytes == freed_before:
                     raise
                 limit = _FIRST_BATCH
                 continue

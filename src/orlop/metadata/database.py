@@ -17,7 +17,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from orlop.errors import (
@@ -97,15 +97,18 @@ class Database:
             PermissionDenied: this user may not open it.
         """
         try:
-            return cls(_connected(path), path, reserve)
+            connection = _connected(path)
         except sqlite3.Error as err:
             # A full disk has no room for the log and its index (an error of several names). The reserve has.
             if not (reserve.is_disk_full() and reserve.give_up()):
                 raise _told(err, path) from err
-        try:
-            return cls(_connected(path), path, reserve)
-        except sqlite3.Error as err:
-            raise _told(err, path) from err
+            try:
+                connection = _connected(path)
+            except sqlite3.Error as again:
+                raise _told(again, path) from again
+        else:
+            reserve.refill()
+        return cls(connection, path, reserve)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -148,12 +151,12 @@ class Database:
                     self._connection.execute("ROLLBACK")
 
     def checkpoint(self) -> None:
-        """Move the log into the database, as far as nobody reads it: the next transaction writes it from its start."""
-        with self._lock:
-            try:
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            except sqlite3.Error as err:
-                raise _told(err, self._path) from err
+        """Move the log into the database, as far as others let us: the next transaction writes it from its start.
+
+        It is an attempt: on a full disk there may be no room for pages that are new to the database.
+        """
+        with self._lock, suppress(sqlite3.OperationalError):
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def close(self) -> None:
         """Close the file. The last process that does moves the log into the database and deletes it."""

@@ -2,7 +2,8 @@
 
 To delete a row, SQLite first writes: the page goes to the log, and an index of the log is made when nobody had the
 database open. On a full disk nothing could be deleted, then. So a file of 1 MiB stands beside the database, and
-whoever wants to free something and finds no room deletes it. It comes back when there is room.
+whoever wants to free something and finds no room deletes it, and makes it again when he is done. Others make one that
+is not there when there is ample room.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 SIZE = 1 << 20  # the log's index (32 KiB) and the log of some hundred deleted rows, twice over
 _NEEDED = SIZE // 2  # less than this is not enough for such a transaction
-_ROOM = 8 * SIZE  # it comes back when this much is free: not in the middle of a disk that is being filled
+_AMPLE = 8 * SIZE  # who did not delete it leaves the last bytes to others
 
 
 class Reserve:
@@ -24,6 +25,7 @@ class Reserve:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._is_ours_to_restore = False
 
     def _free(self) -> int:
         status = os.statvfs(self._path.parent)
@@ -37,12 +39,13 @@ class Reserve:
         """Free the blocks, where there is a reserve; says whether there was one."""
         with suppress(FileNotFoundError):
             self._path.unlink()
+            self._is_ours_to_restore = True
             return True
         return False
 
     def refill(self) -> None:
-        """Make the file, if it is not there and there is ample room."""
-        if self._path.exists() or self._free() < _ROOM:
+        """Make the file, if it is not there and there is room: ample room, or any if `give_up` deleted it."""
+        if self._path.exists() or self._free() < (SIZE if self._is_ours_to_restore else _AMPLE):
             return
         with suppress(OSError):  # another process was quicker, or the disk became full: there is none, then
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

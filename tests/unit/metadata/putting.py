@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
+from orlop.errors import AlreadyExists, NotFound
 from orlop.image.contract import GC_REF_CONTENT, GC_REF_SNAPSHOT
 from orlop.oci.descriptor import Descriptor
 from orlop.oci.digest import Digest
@@ -37,23 +39,46 @@ def put_snapshot(
     snapshotter.commit(name, f"extract {name}", labels=labels)
 
 
-def put_image(store: Store, name: str, layers: tuple[bytes, ...] = (b"layer",)) -> list[Digest]:
-    """An image as a pull leaves it: a manifest whose labels name its layers, each of which names its snapshot.
+def put_image(store: Store, name: str, layers: tuple[bytes, ...] = (b"layer",), who: str = "") -> list[Digest]:
+    """An image as a pull leaves it: a manifest whose labels name its layers and the uppermost snapshot.
 
-    Returns the digests of manifest and layers; the snapshots' names are those of the layers' digests.
+    What is there is not made again. `who` keeps the ingests of several processes apart. Returns the digests of the
+    manifest and the layers.
     """
     with store.lease() as lease:
         content = store.content(lease_id=lease.id)
         snapshotter = store.snapshotter("fake", lease_id=lease.id)
-        digests, parent = [], ""
-        for data in layers:
-            digest = Digest.of(data)
-            put_snapshot(snapshotter, f"chain-{name}-{digest}", parent)
-            parent = f"chain-{name}-{digest}"
-            put_blob(content, data)
-            digests.append(digest)
-        labels = {f"{GC_REF_CONTENT}.l.{number}": str(digest) for number, digest in enumerate(digests)}
+        digests = [_fetched(content, data, who) for data in layers]
+        parent = ""
+        for digest in digests:
+            parent = _unpacked(snapshotter, f"chain-{name}-{digest}", parent)
+        manifest = _fetched(content, f"manifest of {name}".encode(), who)
+        labels: dict[str, str | None] = {f"{GC_REF_CONTENT}.l.{n}": str(digest) for n, digest in enumerate(digests)}
         labels[f"{GC_REF_SNAPSHOT}.fake"] = parent
-        manifest = put_blob(content, f"manifest of {name}".encode(), labels)
+        content.update_labels(manifest, labels)
         store.images.put(name, descriptor(manifest))
     return [manifest, *digests]
+
+
+def _fetched(content: ContentStore, data: bytes, who: str) -> Digest:
+    digest = Digest.of(data)
+    try:
+        with content.begin(f"{who}-{digest}", expected=digest) as ingest:
+            ingest.write(data[ingest.offset :])
+            return ingest.commit(size=len(data))
+    except AlreadyExists:
+        return digest
+
+
+def _unpacked(snapshotter: Snapshotter, name: str, parent: str) -> str:
+    try:
+        return snapshotter.info(name).name
+    except NotFound:
+        key = f"extract {secrets.token_hex(4)} {name}"
+    snapshotter.prepare(key, parent)
+    (snapshotter.layer_target(key).directory / "file").write_text(name)
+    try:
+        snapshotter.commit(name, key)
+    except AlreadyExists:  # another one was quicker, or its record had been lost and is there again
+        snapshotter.remove(key)
+    return name

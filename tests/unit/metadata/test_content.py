@@ -148,7 +148,7 @@ def test_ingests_tell_what_they_were_begun_with(content: NamespacedContent) -> N
             content.abort("layer")
     for wrong in ({"total": 6, "expected": DIGEST}, {"total": 5}):
         with pytest.raises(InvalidArgument, match=r'^ingest "layer": was begun with total 5 and digest "sha256:'):
-            content.begin("layer", **wrong)  # type: ignore[arg-type]
+            content.begin("layer", **wrong)
     with content.begin("layer", total=5, expected=DIGEST) as ingest:
         assert ingest.offset == 2
         ingest.truncate(1)

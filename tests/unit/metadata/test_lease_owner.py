@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -54,9 +55,8 @@ def test_a_killed_process_is_a_dead_owner(tmp_path: Path, owners: LeaseOwners) -
 def test_an_owner_whose_file_was_swept_before_it_was_locked_makes_it_anew(
     tmp_path: Path, owners: LeaseOwners, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from orlop.metadata import lease_owner as module
-
-    real, swept = module.fcntl.flock, []
+    real = fcntl.flock
+    swept: list[bool] = []
 
     def swept_first(descriptor: int, operation: int) -> None:
         if not swept:
@@ -64,7 +64,7 @@ def test_an_owner_whose_file_was_swept_before_it_was_locked_makes_it_anew(
             (tmp_path / "leases" / "owner").unlink()
         real(descriptor, operation)
 
-    monkeypatch.setattr(module.fcntl, "flock", swept_first)
+    monkeypatch.setattr(fcntl, "flock", swept_first)
     with owners.alive("owner"):
         assert swept
         assert not owners.is_dead("owner")

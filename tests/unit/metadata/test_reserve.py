@@ -36,9 +36,21 @@ def test_it_is_given_up_once_and_comes_back(tmp_path: Path) -> None:
 def test_it_is_not_made_where_there_is_little_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reserve = Reserve(tmp_path / "reserve")
     assert not reserve.is_disk_full()
-    monkeypatch.setattr(Reserve, "_free", lambda _: module._ROOM - 1)
+    monkeypatch.setattr(Reserve, "_free", lambda _: module._AMPLE - 1)
     reserve.refill()
     assert not (tmp_path / "reserve").exists()
     assert not reserve.is_disk_full()
     monkeypatch.setattr(Reserve, "_free", lambda _: SIZE // 2 - 1)
     assert reserve.is_disk_full()
+
+
+def test_who_gave_it_up_restores_it_with_the_last_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "reserve"
+    Reserve(path).refill()
+    ours = Reserve(path)
+    assert ours.give_up()
+    monkeypatch.setattr(Reserve, "_free", lambda _: SIZE)
+    Reserve(path).refill()
+    assert not path.exists()
+    ours.refill()
+    assert path.exists()

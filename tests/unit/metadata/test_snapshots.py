@@ -15,6 +15,8 @@ from orlop.snapshot.contract import Kind
 from .putting import put_snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orlop.metadata.database import Database
     from orlop.metadata.locks import CollectionLock
 
@@ -96,9 +98,10 @@ def test_labels_are_the_namespaces(snapshotter: NamespacedSnapshotter, backing_s
 def test_names_are_taken_once(snapshotter: NamespacedSnapshotter) -> None:
     put_snapshot(snapshotter, "base")
     snapshotter.prepare("c", "base")
-    for call in (lambda: snapshotter.prepare("c", "base"), lambda: snapshotter.view("c", "base")):
+    calls: list[Callable[[str, str], object]] = [snapshotter.prepare, snapshotter.view]
+    for call in calls:
         with pytest.raises(AlreadyExists, match=r'^snapshot "c": exists already in namespace "default" of fake$'):
-            call()
+            call("c", "base")
     with pytest.raises(AlreadyExists, match=r'^snapshot "base": exists already'):
         snapshotter.commit("base", "c")
     assert snapshotter.info("c").kind is Kind.ACTIVE
@@ -116,9 +119,10 @@ def test_layers_taken_apart_get_their_parent_when_they_are_committed(snapshotter
 
 def test_what_cannot_be_made_leaves_no_record(snapshotter: NamespacedSnapshotter) -> None:
     snapshotter.prepare("active")
-    for call in (lambda: snapshotter.prepare("c", "active"), lambda: snapshotter.view("c", "active")):
+    calls: list[Callable[[str, str], object]] = [snapshotter.prepare, snapshotter.view]
+    for call in calls:
         with pytest.raises(FailedPrecondition):
-            call()
+            call("c", "active")
     put_snapshot(snapshotter, "base")
     snapshotter.prepare("c", "base")
     with pytest.raises(InvalidArgument):
