@@ -136,14 +136,17 @@ class _Push:
             try:
                 await (self._send_chunks(upload) if self._in_chunks else self._send_whole(upload))
             except _Interrupted as cut:
-                if cut.too_large and self._shrink(upload):
-                    failures -= 1  # that was no failure of the connection
-                failures = failures + 1 if upload.offset <= best else 1
-                best = max(best, upload.offset)
-                if failures >= self._transport.policy.attempts or (cut.too_large and failures > 0):
+                if cut.too_large:
+                    is_hopeless = not self._shrink(upload)
+                else:
+                    failures = 1 if upload.offset > best else failures + 1
+                    best = max(best, upload.offset)
+                    is_hopeless = failures >= self._transport.policy.attempts
+                if is_hopeless:
                     await self._cancel(upload)
                     raise cut.error from cut.error.__cause__
-                await asyncio.sleep(self._transport.policy.backoff_s(failures) if failures else 0)
+                if not cut.too_large:
+                    await asyncio.sleep(self._transport.policy.backoff_s(failures))
                 resumed = await self._resumed(upload)
                 if resumed is None:
                     return

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from yarl import URL
+
 from orlop.errors import InvalidArgument
 from orlop.oci.digest import Digest
 
@@ -26,9 +28,17 @@ def check_domain(text: str) -> str:
     Raises:
         InvalidArgument: it is none.
     """
-    if not _DOMAIN.fullmatch(text):
+    if not _DOMAIN.fullmatch(text) or not _is_host(text):
         raise InvalidArgument(f'registry: "{printable(text)}" is not the name of a host; write HOST or HOST:PORT')
     return text
+
+
+def _is_host(text: str) -> bool:
+    """Whether resolvers take it: labels are not too long, and what says that it is Punycode is."""
+    try:
+        return all(len(label) <= 63 for label in (URL(f"https://{text}").host or "").split("."))
+    except ValueError:
+        return False
 
 
 def check_repository(text: str) -> str:

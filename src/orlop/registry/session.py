@@ -56,18 +56,21 @@ class Session:
             aiohttp.ClientError, TimeoutError, OSError: there is no answer.
         """
         files = host.tls if host.owns(url) else host.tls.for_others()
-        return await self._opened().request(
-            method,
-            url,
-            headers=headers,
-            data=body,
-            allow_redirects=False,
-            ssl=context(files) if url.scheme == "https" else True,
-            proxy=host.proxy or _proxy(url),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=host.dial_timeout_s, sock_read=self._patience.read_s
-            ),
-        )
+        try:
+            return await self._opened().request(
+                method,
+                url,
+                headers=headers,
+                data=body,
+                allow_redirects=False,
+                ssl=context(files) if url.scheme == "https" else True,
+                proxy=host.proxy or _proxy(url),
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=host.dial_timeout_s, sock_read=self._patience.read_s
+                ),
+            )
+        except UnicodeError as error:  # of IDNA: a label that is too long, in a redirect for instance
+            raise aiohttp.InvalidURL(url, "not the name of a host") from error
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._client is None:  # not before there is a loop

@@ -56,6 +56,15 @@ class Call:
     is_repeatable: bool = True
 
 
+class _Broken(Exception):  # noqa: N818 -- never leaves this module
+    """A connection that failed, and where: a redirect may have led to another host."""
+
+    def __init__(self, error: BaseException, url: URL) -> None:
+        super().__init__(error)
+        self.error = error
+        self.url = url
+
+
 class Transport:
     """All requests of one repository."""
 
@@ -107,10 +116,10 @@ class Transport:
         while True:
             try:
                 response = await self._authorized(call)
-            except CONNECTION_ERRORS as error:
+            except _Broken as broken:
                 failures += 1
-                if failures >= attempts or not call.is_repeatable or not is_transient(error):
-                    raise connection_failure(error, call.url) from error
+                if failures >= attempts or not call.is_repeatable or not is_transient(broken.error):
+                    raise connection_failure(broken.error, broken.url) from broken.error
                 await asyncio.sleep(self.policy.backoff_s(failures))
             else:
                 failures += 1
@@ -157,7 +166,10 @@ class Transport:
                 if authorization is not None:
                     headers["Authorization"] = authorization
             body = None if call.body is None else call.body()
-            response = await self._session.send(call.host, call.method, url, headers=headers, body=body)
+            try:
+                response = await self._session.send(call.host, call.method, url, headers=headers, body=body)
+            except CONNECTION_ERRORS as error:
+                raise _Broken(error, url) from error
             try:
                 target = redirect_target(call.host, call.method, url, response.status, response.headers.get("Location"))
             except FailedPrecondition:

@@ -16,7 +16,24 @@ def test_domains(text: str) -> None:
     assert check_domain(text) == text
 
 
-@pytest.mark.parametrize("text", ["", "..", "a/b", "a_b", "a:port", "a:123456", "-a", "user@host", "a b", "a\n", "."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "..",
+        "a/b",
+        "a_b",
+        "a:port",
+        "a:123456",
+        "-a",
+        "xn--a.org",
+        "a" * 64 + ".org",
+        "user@host",
+        "a b",
+        "a\n",
+        ".",
+    ],
+)
 def test_what_is_no_domain_is_refused(text: str) -> None:
     with pytest.raises(InvalidArgument, match=r"registry: .* is not the name of a host"):
         check_domain(text)

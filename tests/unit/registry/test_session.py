@@ -63,6 +63,17 @@ def test_silence_ends() -> None:
     asyncio.run(ask())
 
 
+def test_a_name_that_no_resolver_takes() -> None:
+    async def ask() -> None:
+        session = Session(Patience())
+        host = Host(scheme="https", authority="r.example")
+        with pytest.raises(aiohttp.InvalidURL):
+            await session.send(host, "GET", URL(f"https://{'a' * 64}.example/"), headers={})
+        await session.close()
+
+    asyncio.run(ask())
+
+
 def test_nobody_there() -> None:
     async def ask() -> None:
         async with serving(gzipped) as served:

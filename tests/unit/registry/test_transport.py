@@ -182,6 +182,26 @@ def test_what_comes_back_from_another_host_gets_no_credentials() -> None:
     asyncio.run(ask())
 
 
+@pytest.mark.parametrize(
+    ("place", "why"), [("127.0.0.1:{port}", "Connection refused"), (f"127.0.0.1:{{port}}/{'x' * 10}", "refused")]
+)
+def test_a_target_that_does_not_answer_is_named(place: str, why: str) -> None:
+    async def ask() -> None:
+        async with serving(storage) as gone:
+            pass
+        target = "http://" + place.format(port=gone.port)
+
+        async def registry(_: web.BaseRequest) -> web.Response:
+            return web.Response(status=307, headers={"Location": f"{target}?sig=secret"})
+
+        async with serving(registry) as served, served.client() as client:
+            with pytest.raises(Unavailable, match=f"cannot reach {target}.*{why}") as caught:
+                await client.tags()
+            assert "secret" not in str(caught.value)
+
+    asyncio.run(ask())
+
+
 def test_redirects_end() -> None:
     async def circle(request: web.BaseRequest) -> web.Response:
         return web.Response(status=307, headers={"Location": f"{request.path}x"})
