@@ -1,8 +1,10 @@
 """The overlayfs snapshotter: a layer is a directory, a root file system an overlay of directories.
 
-snapshots/N/fs      the layer, or what a container wrote (upperdir)
-snapshots/N/work    overlayfs's own (workdir), of active snapshots
-snapshots/N/boot    of a volatile one: the boot in which it was made
+    snapshots/N/fs      the layer, or what a container wrote (upperdir)
+    snapshots/N/work    overlayfs's own (workdir), of active snapshots
+    snapshots/N/boot    of a volatile one: the boot in which it was made, as the text of a link that leads nowhere
+
+A snapshot of a single directory is a bind mount of it.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ class OverlaySnapshotter(DirectorySnapshotter):
         if parents:
             copy_root_attributes(parents[0] / "fs", directory / "fs")
         if self._volatile and kind is Kind.ACTIVE:
-            (directory / "boot").write_text(boot_id(), encoding="ascii")
+            (directory / "boot").symlink_to(boot_id())
 
     def _finish(self, directory: Path, parents: list[Path]) -> None:
         if parents:
@@ -63,7 +65,7 @@ class OverlaySnapshotter(DirectorySnapshotter):
 
     def _mounts(self, directory: Path, kind: Kind, parents: list[Path]) -> list[Mount]:
         options = list(self._options)
-        if parents and kind is Kind.ACTIVE and (directory / "boot").exists():
+        if parents and kind is Kind.ACTIVE and (directory / "boot").is_symlink():
             _let_volatile_be_mounted_again(directory)
             options.append("volatile")
         return overlay_mounts(directory, kind, [parent / "fs" for parent in parents], options)
@@ -140,7 +142,7 @@ def _let_volatile_be_mounted_again(directory: Path) -> None:
 
     It is for the case that the host stopped before all was written. So it can go while the host has not.
     """
-    if (directory / "boot").read_text(encoding="ascii") != boot_id():
+    if str((directory / "boot").readlink()) != boot_id():
         raise FailedPrecondition(
             f"cannot mount {directory}: the host has restarted since this volatile snapshot was written, "
             "and some of it may be lost",
