@@ -77,6 +77,14 @@ class Session:
             plain_http=True if plain_http else None,
         )
 
+    def open_repository(self, domain: str, repository: str) -> RegistryClient:
+        """A client of any repository, with the credentials that docker's files know."""
+        from orlop.registry.client import open_registry
+        from orlop.registry.credentials import default_credentials
+
+        directories = self.settings.paths("registry.config_path")
+        return open_registry(domain, repository, host_directories=directories, credentials=default_credentials())
+
     def unpacker(self) -> Unpack:
         """What unpacks layers: helpers, confined, with their state below the state directory."""
         from orlop.archive.unpack_process import Unpacker

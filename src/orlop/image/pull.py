@@ -114,7 +114,7 @@ class _Pull:
     async def _document(self, descriptor: Descriptor) -> Manifest | Index:
         if not _is_there(self._content, descriptor):
             data = await self._registry.fetch_manifest(descriptor)
-            _keep(self._content, descriptor, data, self._labels)
+            keep_document(self._content, descriptor, data, self._labels)
         return read_document(self._content, descriptor)
 
     async def _fetch(self, descriptor: Descriptor) -> None:
@@ -172,7 +172,7 @@ def _is_there(content: ContentStore, descriptor: Descriptor) -> bool:
     return True
 
 
-def _keep(content: ContentStore, descriptor: Descriptor, data: bytes, labels: Mapping[str, str]) -> None:
+def keep_document(content: ContentStore, descriptor: Descriptor, data: bytes, labels: Mapping[str, str]) -> None:
     """Put a document into the store that has been verified on its way."""
     try:
         ingest = content.begin(ingest_ref(descriptor), total=descriptor.size, expected=descriptor.digest)

@@ -1,0 +1,43 @@
+"""`orlop image mount`: an image's root file system at a directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .command import Command, Parser, say
+from .session import find_image
+
+if TYPE_CHECKING:
+    import argparse
+
+    from .session import Session
+
+
+def _add_arguments(parser: Parser) -> None:
+    parser.add_argument("image", help="the image's name")
+    parser.add_argument("target", type=Path, help="the directory, which must be there")
+    parser.add_argument("--rw", action="store_true", help="writable; what is written is lost with the mount")
+    parser.add_argument("--platform", default="", help="OS/ARCH[/VARIANT] instead of this machine's")
+
+
+def _run(session: Session, arguments: argparse.Namespace) -> int:
+    mount_image(session, arguments.image, arguments.target, platform=arguments.platform, is_writable=arguments.rw)
+    say(str(arguments.target))
+    return 0
+
+
+def mount_image(session: Session, name: str, target: Path, *, platform: str, is_writable: bool) -> None:
+    """Mount an image by its name, unpacking it first if it is not."""
+    from orlop.image.documents import choose
+    from orlop.image.mounted import ensure_unpacked, mount_snapshot
+
+    with session.store() as store, store.lease() as lease:
+        image = find_image(store, name)
+        chosen = choose(store.content(), image.target, session.platform(platform), name=image.name)
+        snapshotter = session.snapshotter_name(store)
+        snapshot = session.run(ensure_unpacked(store, chosen, snapshotter, session.unpacker(), lease_id=lease.id))
+        mount_snapshot(store.snapshotter(snapshotter), snapshot, target, is_writable=is_writable)
+
+
+COMMAND = Command(_add_arguments, _run)

@@ -1,0 +1,46 @@
+"""`orlop prune`: removes what no image and no lease needs, of all namespaces."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from .command import Command, Parser, say
+from .output import size_text, write_json
+
+if TYPE_CHECKING:
+    import argparse
+
+    from .session import Session
+
+
+def _add_arguments(parser: Parser) -> None:
+    parser.add_argument("--all", action="store_true", help="remove the names of this namespace's images first")
+
+
+def _run(session: Session, arguments: argparse.Namespace) -> int:
+    with session.store() as store:
+        names = [image.name for image in store.images.list()] if arguments.all else []
+        for name in names:
+            store.images.delete(name)
+        collected = store.collect()
+    for failure in collected.failures:
+        sys.stderr.write(f"orlop: {failure}\n")
+    if session.is_json:
+        write_json(
+            {
+                "images": names,
+                "blobs": [str(one) for one in collected.blobs],
+                "snapshots": collected.snapshots,
+                "freedBytes": collected.freed_bytes,
+            }
+        )
+    else:
+        say(
+            f"removed {len(names)} images, {len(collected.blobs)} blobs, {len(collected.snapshots)} snapshots: "
+            f"{size_text(collected.freed_bytes)} are free again"
+        )
+    return 1 if collected.failures else 0
+
+
+COMMAND = Command(_add_arguments, _run)

@@ -1,0 +1,88 @@
+"""Root file systems of images where users want them: unpacked if need be, and mounted at a directory of the host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orlop.errors import AlreadyExists, NotFound
+from orlop.snapshot.mounting import mount_all, unmount
+
+from .contract import GC_ROOT, Watcher
+from .layers import LayerWork
+from .pull import hold_snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orlop.snapshot.contract import Snapshotter
+
+    from .contract import Stores
+    from .documents import Chosen
+    from .layers import Unpack
+
+
+async def ensure_unpacked(
+    stores: Stores,
+    chosen: Chosen,
+    snapshotter: str,
+    unpack: Unpack,
+    *,
+    lease_id: str,
+    watcher: Watcher | None = None,
+    at_once: int = 3,
+) -> str:
+    """Have the snapshot of an image that is in the store; its name.
+
+    Raises:
+        NotFound: a layer is not in the store.
+        FailedPrecondition: a layer is not what its diff id says.
+    """
+    content = stores.content(lease_id=lease_id)
+    work = LayerWork(content, None, watcher=watcher or Watcher(), at_once=at_once)
+    name = await work.unpack_all(chosen.layers, stores.snapshotter(snapshotter, lease_id=lease_id), unpack)
+    hold_snapshot(content, chosen, snapshotter)
+    return name
+
+
+def mount_snapshot(snapshotter: Snapshotter, name: str, target: Path, *, is_writable: bool) -> None:
+    """Mount a committed snapshot, or a new writable one on top of it, at a directory.
+
+    It stays until `unmount_snapshot`, whatever a collection does.
+
+    Raises:
+        AlreadyExists: an image is mounted there.
+        KernelError: the mount fails; nothing is left then.
+    """
+    key, labels = _key(target), {GC_ROOT: "mounted"}
+    try:
+        if is_writable:
+            mounts = snapshotter.prepare(key, name, labels=labels)
+        else:
+            mounts = snapshotter.view(key, name, labels=labels)
+    except AlreadyExists as err:
+        raise AlreadyExists(f"{target}: an image is mounted there", hint=f"orlop image unmount {target}") from err
+    try:
+        mount_all(mounts, target)
+    except BaseException:
+        snapshotter.remove(key)
+        raise
+
+
+def unmount_snapshot(snapshotter: Snapshotter, target: Path) -> None:
+    """Undo `mount_snapshot`; what was written there is lost.
+
+    Raises:
+        NotFound: no image is mounted there.
+        KernelError: somebody uses it (EBUSY).
+    """
+    key = _key(target)
+    try:
+        snapshotter.info(key)
+    except NotFound:
+        raise NotFound(f"{target}: no image of this namespace and snapshotter is mounted there") from None
+    unmount(target)
+    snapshotter.remove(key)
+
+
+def _key(target: Path) -> str:
+    return f"mount {target.resolve()}"
