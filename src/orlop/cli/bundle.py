@@ -1,4 +1,4 @@
-"""`orlop bundle`: from an image to an OCI bundle that `orun run` runs: config.json, and rootfs, mounted and writable."""
+"""`orlop bundle`: an OCI bundle of an image for `orun run`: config.json, and rootfs, mounted and writable."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
         directory.mkdir(mode=0o700, exist_ok=True)
         rootfs.mkdir()
     except FileExistsError:
-        raise AlreadyExists(
-            f"{rootfs}: is there already", hint=f"orlop image unmount {rootfs}, or take another"
-        ) from None
+        raise AlreadyExists(f"{rootfs}: is there already", hint=f"orlop image unmount {rootfs}") from None
     try:
         mount_image(session, arguments.image, rootfs, platform=arguments.platform, is_writable=True)
         try:
