@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
 
 from orlop.content.local import LocalContentStore
+from orlop.metadata.content import NamespacedContent
+from orlop.metadata.database import Database
+from orlop.metadata.locks import CollectionLock
+from orlop.metadata.reserve import Reserve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,9 +19,20 @@ if TYPE_CHECKING:
 
     from orlop.content.contract import ContentStore
 
+
+def _namespaced_content(directory: Path) -> ContentStore:
+    directory.mkdir(exist_ok=True)
+    database = Database.open(directory / "metadata.db", Reserve(directory / "reserve"))
+    backing = LocalContentStore(directory / "content")
+    content = NamespacedContent(database, backing, CollectionLock(directory), "default")
+    weakref.finalize(content, database.close)
+    return content
+
+
 # Each opens the store that is in a directory; opened twice, the two are as two processes that use one store.
 CONTENT_STORES: dict[str, Callable[[Path], ContentStore]] = {
     "local": LocalContentStore,
+    "namespaced": _namespaced_content,
 }
 
 

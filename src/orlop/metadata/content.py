@@ -19,7 +19,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from orlop.content.contract import BlobInfo, IngestStatus
-from orlop.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from orlop.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from orlop.image.contract import ResourceType
 from orlop.oci.digest import Digest
 
@@ -115,8 +115,10 @@ class NamespacedContent:
                 was begun with.
         """
         if not 0 < len(_ref_bytes(ref)) <= _MAX_REF_BYTES:
-            raise InvalidArgument(f'ingest "{ref[:64]}": a ref has 1 to {_MAX_REF_BYTES} bytes')
+            raise InvalidArgument(f'ref: "{ref[:64]}" has {len(_ref_bytes(ref))} bytes; use 1 to {_MAX_REF_BYTES}')
         if expected is not None and (self._has(expected) or self._adopt(expected)):
+            with suppress(NotFound, Unavailable):
+                self.abort(ref)
             raise _exists(expected)
         backing_ref = _backing_ref(self._namespace, ref)
         with self._database.write(is_durable=False) as connection:
@@ -232,19 +234,25 @@ class NamespacedContent:
         row = connection.execute(
             "SELECT total, expected FROM ingests WHERE namespace = ? AND ref = ?", (self._namespace, stored_ref(ref))
         ).fetchone()
-        wanted = (total, "" if expected is None else str(expected))
-        if row is not None and row != wanted:
+        known_total, known_digest = row or (0, "")
+        wanted_total, wanted_digest = total or known_total, str(expected or known_digest)
+        if known_total not in {0, wanted_total}:
             raise InvalidArgument(
-                f'ingest "{ref}": was begun with total {row[0]} and digest "{row[1]}", not {total} and "{wanted[1]}"',
-                hint="abort it, or choose another ref",
+                f'ingest "{ref}": total: was begun with {known_total}, not {total}', hint="abort it first"
+            )
+        if known_digest not in {"", wanted_digest}:
+            raise InvalidArgument(
+                f'ingest "{ref}": expected: was begun with {known_digest}, not {expected}', hint="abort it first"
             )
         now = time.time()
         expires_at = None if self._lease_id else now + UNLEASED_INGEST_LIFETIME_S
         ensure_namespace(connection, self._namespace)
         connection.execute(
             "INSERT INTO ingests (namespace, ref, backing_ref, total, expected, started_at, expires_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET expires_at = excluded.expires_at",
-            (self._namespace, stored_ref(ref), backing_ref, *wanted, now, expires_at),
+            "VALUES (?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET total = excluded.total, expected = excluded.expected, "
+            "expires_at = excluded.expires_at",
+            (self._namespace, stored_ref(ref), backing_ref, wanted_total, wanted_digest, now, expires_at),
         )
         hold(connection, self._namespace, self._lease_id, ResourceType.INGEST, ref)
 

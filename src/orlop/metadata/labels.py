@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from orlop.errors import InvalidArgument
+from orlop.content.labels import check_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-MAX_BYTES = 4096  # containerd's (pkg/labels): key and value together
 
 
 def checked_labels(labels: Mapping[str, str] | None) -> dict[str, str]:
@@ -19,12 +17,7 @@ def checked_labels(labels: Mapping[str, str] | None) -> dict[str, str]:
     Raises:
         InvalidArgument: a key is empty, or key and value are too long together.
     """
-    for key, value in (labels or {}).items():
-        if not key:
-            raise InvalidArgument("labels: a key is empty")
-        size = len(key.encode()) + len(value.encode())
-        if size > MAX_BYTES:
-            raise InvalidArgument(f'labels["{key[:64]}"]: {size} bytes, key and value; at most {MAX_BYTES} are allowed')
+    check_labels(labels or {})
     return dict(labels or {})
 
 

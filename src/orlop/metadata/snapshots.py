@@ -12,14 +12,15 @@ out: then a record of something committed is never a promise that a crash breaks
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from orlop.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from orlop.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, OrlopError
 from orlop.image.contract import ResourceType
 from orlop.snapshot.contract import Kind
 
+from .identifier import MAX_LENGTH
 from .labels import changed_labels, checked_labels, decoded_labels, encoded_labels
 from .leases import hold, is_held
 from .namespaces import ensure_namespace
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .database import Database
     from .locks import CollectionLock
 
+_NAME_BYTES = 1024 - MAX_LENGTH - 1  # the shared snapshotters', less a namespace and its slash
 _PASSED_ON = "containerd.io/snapshot"  # labels that are meant for the snapshotter, as in containerd
 
 
@@ -68,7 +70,8 @@ class NamespacedSnapshotter:
 
     def layer_target(self, key: str) -> LayerTarget:
         """Where the layer of an active snapshot goes."""
-        return self._backing.layer_target(self._found(key))
+        with self._own_names():
+            return self._backing.layer_target(self._found(key))
 
     def commit(
         self, name: str, key: str, *, parent: str | None = None, labels: Mapping[str, str] | None = None
@@ -79,6 +82,7 @@ class NamespacedSnapshotter:
             AlreadyExists: there is a snapshot of this name; the active one is still there.
             InvalidArgument: `parent` where `takes_layers_apart` is false, or where the snapshot has a parent already.
         """
+        _check_name(name)
         new = checked_labels(labels)
         committed, active = self._backing_name(name), self._backing_name(key)
         with self._lock.shared():  # no sweep between the snapshot and its record
@@ -88,7 +92,8 @@ class NamespacedSnapshotter:
                     self._row(connection, parent)
             backing_parent = self._backing_name(parent) if parent else parent
             try:
-                self._backing.commit(committed, active, parent=backing_parent, labels=_passed_on(new))
+                with self._own_names():
+                    self._backing.commit(committed, active, parent=backing_parent, labels=_passed_on(new))
             except AlreadyExists:
                 # It may be one whose record was lost in a crash: the snapshotter says that it is whole.
                 self._adopt(name)
@@ -99,18 +104,21 @@ class NamespacedSnapshotter:
 
     def mounts(self, key: str) -> list[Mount]:
         """How to mount an active snapshot or a view, also after a reboot. Made one after the other at one target."""
-        return self._backing.mounts(self._found(key))
+        with self._own_names():
+            return self._backing.mounts(self._found(key))
 
     def info(self, name: str) -> SnapshotInfo:
         """The record of a snapshot of any kind."""
         backing_name = self._found(name)
         with self._database.read() as connection:
             row = self._row(connection, name)
-        return self._joined(self._backing.info(backing_name), row)
+        with self._own_names():
+            return self._joined(self._backing.info(backing_name), row)
 
     def usage(self, name: str) -> Usage:
         """What it takes on the disk; of an active one as it is now."""
-        return self._backing.usage(self._found(name))
+        with self._own_names():
+            return self._backing.usage(self._found(name))
 
     def update_labels(self, name: str, labels: Mapping[str, str | None]) -> SnapshotInfo:
         """Set labels; None removes one. What is not named stays."""
@@ -134,7 +142,7 @@ class NamespacedSnapshotter:
             raise FailedPrecondition(
                 f'cannot remove snapshot "{name}": "{child[0]}" is on top of it', hint="remove that first"
             )
-        with suppress(NotFound):  # its making did not end, or the last remove did not
+        with suppress(NotFound), self._own_names():  # its making did not end, or the last remove did not
             self._backing.remove(self._backing_name(name))
         with self._database.write(is_durable=False, is_freeing=True) as connection:
             self._delete_row(connection, name)
@@ -157,6 +165,16 @@ class NamespacedSnapshotter:
         """Remove what a crash left behind, of all namespaces; returns the bytes that became free."""
         return self._backing.cleanup()
 
+    @contextmanager
+    def _own_names(self) -> Iterator[None]:
+        """Errors of the shared snapshotter tell names as the caller knows them."""
+        try:
+            yield
+        except OrlopError as err:
+            err.message = err.message.replace(f'"{self._namespace}/', '"')
+            err.args = (err.message,)
+            raise
+
     def _backing_name(self, name: str) -> str:
         return f"{self._namespace}/{name}"
 
@@ -170,7 +188,7 @@ class NamespacedSnapshotter:
             self._key(name),
         ).fetchone()
         if row is None:
-            raise NotFound(f'snapshot "{name}": not found in namespace "{self._namespace}" of {self.name}')
+            raise NotFound(f'there is no snapshot "{name}"')
         return row
 
     def _found(self, name: str) -> str:
@@ -196,8 +214,7 @@ class NamespacedSnapshotter:
         )
 
     def _make(self, key: str, parent: str, labels: dict[str, str], make: Callable[..., list[Mount]]) -> list[Mount]:
-        if not key:
-            raise InvalidArgument("snapshot: a key must not be empty")
+        _check_name(key)
         # Not in the middle of a sweep, which may just be removing an older snapshot of this key.
         with self._lock.shared(), self._database.write(is_durable=False) as connection:
             if parent:
@@ -208,16 +225,20 @@ class NamespacedSnapshotter:
             self._put_row(connection, key, parent, labels)
         name, backing_parent = self._backing_name(key), self._backing_name(parent) if parent else ""
         try:
-            try:
-                return make(name, backing_parent, labels=_passed_on(labels))
-            except AlreadyExists:  # an older one, whose record went: no sweep has got to it yet
-                with suppress(NotFound):
-                    self._backing.remove(name)
-                return make(name, backing_parent, labels=_passed_on(labels))
+            with self._own_names():
+                return self._made(key, lambda: make(name, backing_parent, labels=_passed_on(labels)))
         except BaseException:
             with self._database.write(is_durable=False, is_freeing=True) as connection:
                 self._delete_row(connection, key)
             raise
+
+    def _made(self, key: str, make: Callable[[], list[Mount]]) -> list[Mount]:
+        try:
+            return make()
+        except AlreadyExists:  # an older one, whose record went: no sweep has got to it yet
+            with suppress(NotFound):
+                self._backing.remove(self._backing_name(key))
+            return make()
 
     def _put_row(self, connection: sqlite3.Connection, name: str, parent: str, labels: dict[str, str]) -> None:
         ensure_namespace(connection, self._namespace)
@@ -253,8 +274,14 @@ class NamespacedSnapshotter:
                 self._put_row(connection, name, parent, dict(info.labels))
                 name = parent
 
-    def _exists(self, name: str) -> AlreadyExists:
-        return AlreadyExists(f'snapshot "{name}": exists already in namespace "{self._namespace}" of {self.name}')
+    @staticmethod
+    def _exists(name: str) -> AlreadyExists:
+        return AlreadyExists(f'snapshot "{name}" exists already')
+
+
+def _check_name(name: str) -> None:
+    if not 0 < len(name.encode("utf-8", "surrogateescape")) <= _NAME_BYTES:
+        raise InvalidArgument(f'"{name[:64]}" is no name of a snapshot: 1 to {_NAME_BYTES} bytes are')
 
 
 def _passed_on(labels: dict[str, str]) -> dict[str, str]:

@@ -39,7 +39,9 @@ def put_snapshot(
     snapshotter.commit(name, f"extract {name}", labels=labels)
 
 
-def put_image(store: Store, name: str, layers: tuple[bytes, ...] = (b"layer",), who: str = "") -> list[Digest]:
+def put_image(
+    store: Store, name: str, layers: tuple[bytes, ...] = (b"layer",), who: str = "", snapshotter_name: str = "fake"
+) -> list[Digest]:
     """An image as a pull leaves it: a manifest whose labels name its layers and the uppermost snapshot.
 
     What is there is not made again. `who` keeps the ingests of several processes apart. Returns the digests of the
@@ -47,14 +49,14 @@ def put_image(store: Store, name: str, layers: tuple[bytes, ...] = (b"layer",), 
     """
     with store.lease() as lease:
         content = store.content(lease_id=lease.id)
-        snapshotter = store.snapshotter("fake", lease_id=lease.id)
+        snapshotter = store.snapshotter(snapshotter_name, lease_id=lease.id)
         digests = [_fetched(content, data, who) for data in layers]
         parent = ""
         for digest in digests:
             parent = _unpacked(snapshotter, f"chain-{name}-{digest}", parent)
         manifest = _fetched(content, f"manifest of {name}".encode(), who)
         labels: dict[str, str | None] = {f"{GC_REF_CONTENT}.l.{n}": str(digest) for n, digest in enumerate(digests)}
-        labels[f"{GC_REF_SNAPSHOT}.fake"] = parent
+        labels[f"{GC_REF_SNAPSHOT}.{snapshotter_name}"] = parent
         content.update_labels(manifest, labels)
         store.images.put(name, descriptor(manifest))
     return [manifest, *digests]

@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orlop.content.local import LocalContentStore
 from orlop.errors import AlreadyExists, KernelError
 from orlop.image.contract import GC_ROOT
 from orlop.metadata.collection import Collector
 from orlop.metadata.locks import CollectionLock, flocked
 from orlop.metadata.reserve import Reserve
+from orlop.metadata.store import Store
 from orlop.oci.digest import Digest
+from orlop.snapshot.native import NativeSnapshotter
+from orlop.snapshot.overlay import OverlaySnapshotter
 
 from . import worker
 from .putting import descriptor, put_blob, put_image, put_snapshot
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from orlop.metadata.marking import Marked
-    from orlop.metadata.store import Store
+    from orlop.snapshot.contract import Snapshotter
 
 _DEADLINE_S = 120
 _KILLS = 20
@@ -329,6 +333,43 @@ def test_a_full_disk_is_pruned(small_disk: Path) -> None:
         assert store.collect().freed_bytes >= 300_000
         worker.check_image(store, "kept")
         assert len(digests(store)) == 3
+
+
+@pytest.fixture(params=["overlayfs", "native"])
+def real_store(request: pytest.FixtureRequest, small_disk: Path) -> Callable[[], Store]:
+    """Opens a store on the small disk with the stores of content and snapshots that Orlop has."""
+    factories: dict[str, Callable[[Path], Snapshotter]] = {
+        "overlayfs": OverlaySnapshotter,
+        "native": NativeSnapshotter,
+    }
+    return lambda: Store.open(
+        small_disk / "root",
+        state=small_disk / "state",
+        content=LocalContentStore,
+        snapshotters={request.param: factories[request.param]},
+    )
+
+
+@pytest.mark.needs_root
+def test_the_real_stores_are_counted_and_pruned_on_a_full_disk(
+    small_disk: Path, real_store: Callable[[], Store]
+) -> None:
+    with real_store() as store:
+        (name,) = store._factories
+        kept = put_image(store, "kept", (b"base", b"top"), snapshotter_name=name)
+        put_image(store, "gone", (b"base", b"x" * 300_000), snapshotter_name=name)
+        assert store.usage().total_bytes == du(store.root)
+        store.images.delete("gone")
+    fill(small_disk)
+    with real_store() as store:
+        collected = store.collect()
+        assert collected.freed_bytes >= 300_000
+        assert collected.failures == []
+        assert len(collected.snapshots) == 2
+        assert digests(store) == set(kept)
+        assert store.usage().total_bytes == du(store.root)
+        assert store.usage().reclaimable_bytes == 0
+        assert len(list(store.snapshotter(name).walk())) == 2
 
 
 @pytest.mark.needs_root

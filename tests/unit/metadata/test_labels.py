@@ -25,9 +25,9 @@ def test_checked_labels_are_a_copy() -> None:
 
 def test_limits_count_bytes() -> None:
     assert checked_labels({"k": "v" * 4095}) == {"k": "v" * 4095}
-    with pytest.raises(InvalidArgument, match=r'^labels\["k"\]: 4097 bytes'):
+    with pytest.raises(InvalidArgument, match=r'^labels\["k"\]: key and value are longer than 4096 bytes'):
         checked_labels({"k": "ä" * 2048})
-    with pytest.raises(InvalidArgument, match=r"^labels: a key is empty$"):
+    with pytest.raises(InvalidArgument, match=r"^labels: a key is empty; give it a name$"):
         changed_labels({}, {"": "v"})
 
 

@@ -79,7 +79,7 @@ def test_namespaces_do_not_see_each_other(
         lambda name: snapshotter.prepare("c", name),
         lambda name: snapshotter.commit("x", name),
     ):
-        with pytest.raises(NotFound, match=r'^snapshot "a/b c": not found in namespace "default" of fake$'):
+        with pytest.raises(NotFound, match=r'^there is no snapshot "a/b c"$'):
             call("a/b c")
     assert {info.name for info in snapshotter.walk()} == {"base"}
 
@@ -100,9 +100,9 @@ def test_names_are_taken_once(snapshotter: NamespacedSnapshotter) -> None:
     snapshotter.prepare("c", "base")
     calls: list[Callable[[str, str], object]] = [snapshotter.prepare, snapshotter.view]
     for call in calls:
-        with pytest.raises(AlreadyExists, match=r'^snapshot "c": exists already in namespace "default" of fake$'):
+        with pytest.raises(AlreadyExists, match=r'^snapshot "c" exists already$'):
             call("c", "base")
-    with pytest.raises(AlreadyExists, match=r'^snapshot "base": exists already'):
+    with pytest.raises(AlreadyExists, match=r'^snapshot "base" exists already$'):
         snapshotter.commit("base", "c")
     assert snapshotter.info("c").kind is Kind.ACTIVE
 
@@ -128,8 +128,9 @@ def test_what_cannot_be_made_leaves_no_record(snapshotter: NamespacedSnapshotter
     with pytest.raises(InvalidArgument):
         snapshotter.commit("x", "c", parent="base")
     assert {info.name for info in snapshotter.walk()} == {"active", "base", "c"}
-    with pytest.raises(InvalidArgument, match=r"^snapshot: a key must not be empty$"):
-        snapshotter.prepare("")
+    for bad in ("", "x" * 948):
+        with pytest.raises(InvalidArgument, match=r" is no name of a snapshot: 1 to 947 bytes are$"):
+            snapshotter.prepare(bad)
 
 
 def test_a_left_over_whose_record_went_makes_way(
