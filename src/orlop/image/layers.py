@@ -95,7 +95,10 @@ class LayerWork:
         return str(layers[-1].chain_id) if layers else ""
 
     async def _apart(self, layers: Sequence[Layer], snapshotter: Snapshotter, unpack: Unpack) -> None:
-        keys = [asyncio.ensure_future(self._unpacked(layer, "", snapshotter, unpack)) for layer in layers]
+        # The largest first: one that began last would be unpacked alone, while the other processors have nothing to do.
+        by_size = sorted(layers, key=lambda layer: layer.descriptor.size, reverse=True)
+        begun = {id(one): asyncio.ensure_future(self._unpacked(one, "", snapshotter, unpack)) for one in by_size}
+        keys = [begun[id(layer)] for layer in layers]
         try:
             parent = ""
             for layer, key in zip(layers, keys, strict=True):
