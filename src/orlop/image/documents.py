@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from orlop.content.contract import ContentStore
     from orlop.oci.descriptor import Descriptor
+    from orlop.oci.digest import Digest
     from orlop.oci.platform import Platform
 
 _NESTED_MAX = 3  # indexes in indexes
@@ -69,6 +70,15 @@ def read_small(content: ContentStore, descriptor: Descriptor, limit_bytes: int) 
         raise InvalidArgument(f"{descriptor.digest}: {descriptor.size} bytes are too many; the limit is {limit_bytes}")
     with content.open(descriptor.digest) as blob:
         return blob.read_at(0, limit_bytes)
+
+
+def is_there(content: ContentStore, digest: Digest) -> bool:
+    """Whether the store has the blob."""
+    try:
+        content.info(digest)
+    except NotFound:
+        return False
+    return True
 
 
 def platform_manifests(content: ContentStore, target: Descriptor, host: Platform) -> list[Descriptor]:

@@ -5,6 +5,7 @@ For a machine without a registry, and for tests: a root file system that runs wh
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from contextlib import suppress
@@ -17,7 +18,7 @@ from orlop.errors import InvalidArgument, NotFound
 
 from .host_tree import HostTree, files_below
 from .libraries import LibraryFinder
-from .new_image import NewConfig, Origin, write_image, write_layer
+from .new_image import NewConfig, Origin, without_level, write_image, write_layer
 from .script import CONTAINER_PATH, interpreters_of
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _DIRECTORIES = {
     b"var": 0o755,
     b"var/tmp": 0o1777,
 }
+_MERGED = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")  # links into /usr on most hosts
 _KERNELS_OWN = (("proc",), ("sys",), ("dev",))  # such as /etc/mtab -> ../proc/self/mounts
 _FILES = {
     b"etc/passwd": b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
@@ -74,7 +76,7 @@ def image_from_host(
 
     layer = write_layer(content, fill)
     settings = config or NewConfig(env=[f"PATH={CONTAINER_PATH}"], cmd=[paths[0]])
-    origin = Origin(platform=platform, created_by=" ".join(["orlop image from-host", *files]))
+    origin = Origin(platform=without_level(platform), created_by=" ".join(["orlop image from-host", *files]))
     return write_image(content, [layer], settings, origin)
 
 
@@ -88,6 +90,9 @@ def gathered(paths: Sequence[str], finder: LibraryFinder | None = None) -> HostT
     gathering = _Gathering(tree, finder or LibraryFinder())
     for path in paths:
         gathering.take(path)
+    for link in _MERGED:  # /bin/sh shall be there, however it was found
+        if Path(link).is_symlink() and os.fsencode(Path(link).resolve())[1:] in tree:
+            tree.add(link, follow_last=False)
     for path_bytes, mode in _DIRECTORIES.items():
         tree.add_content(Entry(path=path_bytes, type=EntryType.DIRECTORY, mode=mode, uid=0, gid=0))
     for path_bytes, text in _FILES.items():

@@ -9,20 +9,21 @@ import hashlib
 import json
 import uuid
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from orlop.archive.gzip_writer import GzipWriter
 from orlop.errors import AlreadyExists, NotFound
 from orlop.oci.descriptor import Descriptor
 from orlop.oci.digest import Digest
-from orlop.oci.manifest import Index, Manifest, encode_manifest
+from orlop.oci.manifest import Manifest, encode_manifest
 from orlop.oci.media_types import OCI_CONFIG, OCI_LAYER_GZIP
 
-from .contract import GC_REF_CONTENT, UNCOMPRESSED
+from .contract import UNCOMPRESSED
+from .documents import child_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from orlop.content.contract import ContentStore, Ingest
     from orlop.oci.platform import Platform
@@ -79,6 +80,11 @@ class Origin:
     comment: str = ""
 
 
+def without_level(host: Platform) -> Platform:
+    """The platform of an image whose programs the host has: distributions build them for every amd64, not its level."""
+    return replace(host, variant="") if host.architecture == "amd64" else host
+
+
 def write_layer(content: ContentStore, fill: Callable[[Write], None]) -> NewLayer:
     """A gzip'd layer of what `fill` writes: it is called with a function that takes the archive's bytes.
 
@@ -130,10 +136,10 @@ def write_image(content: ContentStore, layers: Sequence[NewLayer], config: NewCo
     return put_manifest(content, manifest)
 
 
-def put_manifest(content: ContentStore, manifest: Manifest | Index) -> Descriptor:
-    """Store a manifest or index that holds what it refers to."""
+def put_manifest(content: ContentStore, manifest: Manifest) -> Descriptor:
+    """Store a manifest that holds what it refers to."""
     data = encode_manifest(manifest)
-    labels = child_labels(manifest, {child.digest for child in manifest.children})
+    labels = child_labels(manifest, list(manifest.children))
     return Descriptor(media_type=manifest.media_type, digest=put_blob(content, data, labels=labels), size=len(data))
 
 
@@ -153,15 +159,6 @@ def add_labels(content: ContentStore, digest: Digest, labels: Mapping[str, str])
     there = content.info(digest).labels
     if any(there.get(key) != value for key, value in labels.items()):
         content.update_labels(digest, dict(labels))
-
-
-def child_labels(document: Manifest | Index, present: Collection[Digest]) -> dict[str, str]:
-    """The labels by which a document holds those of its children that are `present` (containerd's names for them)."""
-    if isinstance(document, Index):
-        named = [(f"m.{number}", child) for number, child in enumerate(document.manifests)]
-    else:
-        named = [("config", document.config), *((f"l.{number}", one) for number, one in enumerate(document.layers))]
-    return {f"{GC_REF_CONTENT}.{name}": str(child.digest) for name, child in named if child.digest in present}
 
 
 def _config(layers: Sequence[NewLayer], config: NewConfig, origin: Origin) -> bytes:

@@ -90,6 +90,16 @@ def test_a_configuration_may_be_given(content: LocalContentStore) -> None:
     assert config.history[0].created_by == "orlop image from-host sh"
 
 
+def test_links_into_usr_come_along() -> None:
+    """/bin/sh is named everywhere, whether the shell was found there or in /usr/bin."""
+    real = os.path.realpath("/bin/sh")
+    found = _names([real])
+    for link in ("/bin", "/lib64"):
+        if Path(link).is_symlink() and os.path.realpath(link) in found:
+            assert found[link].linkname == str(Path(link).readlink())
+    assert ("/bin" in found) == (Path(real).parent == Path("/bin").resolve())
+
+
 def test_every_program_finds_the_minimum() -> None:
     found = _names([])
     assert found["/tmp"].mode == 0o1777

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,17 +13,15 @@ from orlop.image.new_image import (
     NewConfig,
     Origin,
     add_labels,
-    child_labels,
     new_ingest,
     put_blob,
-    put_manifest,
+    without_level,
     write_image,
     write_layer,
 )
-from orlop.oci.descriptor import Descriptor
 from orlop.oci.digest import Digest
 from orlop.oci.image_config import ImageConfig
-from orlop.oci.manifest import Index, Manifest, parse_manifest
+from orlop.oci.manifest import Manifest, parse_manifest
 from orlop.oci.media_types import OCI_CONFIG, OCI_LAYER_GZIP, OCI_MANIFEST
 from orlop.oci.platform import Platform
 
@@ -121,6 +120,12 @@ def test_what_is_not_said_is_not_written(content: LocalContentStore) -> None:
     assert config == {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
 
 
+def test_programs_run_on_every_level_of_amd64() -> None:
+    assert without_level(replace(AMD64, variant="v4")) == AMD64
+    arm = Platform(os="linux", architecture="arm", variant="v7")
+    assert without_level(arm) == arm
+
+
 def test_bytes_are_put_once(content: LocalContentStore) -> None:
     with content.begin(f"put-{Digest.of(b'data')}", total=4, expected=Digest.of(b"data")) as ingest:
         ingest.write(b"xx")  # cut off
@@ -130,15 +135,3 @@ def test_bytes_are_put_once(content: LocalContentStore) -> None:
     before = content.info(Digest.of(b"data"))
     add_labels(content, Digest.of(b"data"), {"a": "1"})
     assert content.info(Digest.of(b"data")) == before
-
-
-def test_an_index_holds_its_manifests(content: LocalContentStore) -> None:
-    parts = [Descriptor(media_type=OCI_MANIFEST, digest=put_blob(content, text), size=1) for text in (b"a", b"b")]
-    index = put_manifest(content, Index(manifests=tuple(parts)))
-    assert content.info(index.digest).labels == {
-        "containerd.io/gc.ref.content.m.0": str(parts[0].digest),
-        "containerd.io/gc.ref.content.m.1": str(parts[1].digest),
-    }
-    assert child_labels(Index(manifests=tuple(parts)), {parts[1].digest}) == {
-        "containerd.io/gc.ref.content.m.1": str(parts[1].digest)
-    }
