@@ -71,13 +71,15 @@ class Collector:
         self._snapshotters = snapshotters
         self._owners = owners
 
-    def collect(self) -> Collected:
+    def collect(self, collected: Collected | None = None) -> Collected:
         """Remove what nobody needs; returns what that was. Others may use the store meanwhile, and collect too.
+
+        What an earlier pass `collected` is returned with it.
 
         Raises:
             KernelError: the disk is so full that not even the reserve was enough; the message says so.
         """
-        collected = Collected()
+        collected = collected or Collected()
         limit: int | None = None
         while True:
             freed_before = collected.freed_bytes

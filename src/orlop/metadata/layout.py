@@ -54,3 +54,7 @@ class Layout:
     def snapshotter(self, name: str) -> Path:
         """The directory of one snapshotter."""
         return self.snapshots / name
+
+    def snapshotter_directories(self) -> list[Path]:
+        """The directories of snapshotters that are there."""
+        return sorted(path for path in self.snapshots.iterdir() if path.is_dir()) if self.snapshots.is_dir() else []

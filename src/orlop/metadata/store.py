@@ -156,14 +156,25 @@ class Store:
             self._end(lease)
 
     def collect(self) -> Collected:
-        """Remove what nobody in any namespace needs; see `Collector.collect`."""
-        content, snapshotters = self._backing, self._snapshotters_on_disk()
-        return Collector(self._database, self._lock, content, snapshotters, self._owners).collect()
+        """Remove what nobody in any namespace needs; see `Collector.collect`.
+
+        A snapshotter that cannot be opened is told in `failures`, and the rest is collected.
+        """
+        snapshotters, failures = self._snapshotters_on_disk()
+        collected = self._collector(snapshotters).collect()
+        if failures:  # on a full disk, its trial had no room: there may be some now
+            snapshotters, failures = self._snapshotters_on_disk()
+            collected = self._collector(snapshotters).collect(collected)
+        collected.failures.extend(failures)
+        return collected
 
     def usage(self) -> StoreUsage:
         """What the store takes on the disk; see `UsageReport.measure`."""
-        content, snapshotters = self._backing, self._snapshotters_on_disk()
-        return UsageReport(self._database, self._layout, content, snapshotters, self._owners).measure()
+        snapshotters, _ = self._snapshotters_on_disk()  # directories are measured whether it can be opened or not
+        return UsageReport(self._database, self._layout, self._backing, snapshotters, self._owners).measure()
+
+    def _collector(self, snapshotters: Mapping[str, Snapshotter]) -> Collector:
+        return Collector(self._database, self._lock, self._backing, snapshotters, self._owners)
 
     def close(self) -> None:
         """Close what is open."""
@@ -193,9 +204,17 @@ class Store:
             _close_later(self._opened, self._snapshotters[name])
         return self._snapshotters[name]
 
-    def _snapshotters_on_disk(self) -> dict[str, Snapshotter]:
-        names = [name for name in self._factories if self._layout.snapshotter(name).exists()]
-        return {name: self._shared_snapshotter(name) for name in names}
+    def _snapshotters_on_disk(self) -> tuple[dict[str, Snapshotter], list[OrlopError]]:
+        """Those that have a directory, and why others of them cannot be opened."""
+        opened: dict[str, Snapshotter] = {}
+        failures: list[OrlopError] = []
+        for name in self._factories:
+            if self._layout.snapshotter(name).exists():
+                try:
+                    opened[name] = self._shared_snapshotter(name)
+                except OrlopError as err:
+                    failures.append(err)
+        return opened, failures
 
 
 def _close_later(opened: ExitStack, part: object) -> None:

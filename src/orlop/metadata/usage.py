@@ -97,7 +97,7 @@ class UsageReport:
         return StoreUsage(
             ingest_bytes=disk.of(layout.ingests),
             content_bytes=disk.of(layout.content),
-            snapshot_bytes={name: disk.of(layout.snapshotter(name)) for name in self._snapshotters},
+            snapshot_bytes={path.name: disk.of(path) for path in layout.snapshotter_directories()},
             database_bytes=sum(map(disk.of, layout.database_files)),
             reserve_bytes=disk.of(layout.reserve),
             other_bytes=disk.of(layout.root),

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -16,7 +17,6 @@ from orlop.snapshot.contract import Kind, LayerForm, LayerTarget, Mount, Snapsho
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 _TEMPORARY = ".new-"
 
@@ -88,7 +88,7 @@ class FakeSnapshotter:
         self._record(name)
         if any(info.parent == name for info in self.walk()):
             raise FailedPrecondition(f"{name}: has children")
-        grave = self._root / (_TEMPORARY + secrets.token_hex(8))
+        grave = self._root / f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(8)}"
         try:
             self.path(name).rename(grave)
         except FileNotFoundError:
@@ -109,12 +109,16 @@ class FakeSnapshotter:
             yield infos.pop(name)
 
     def cleanup(self) -> int:
+        """Remove what processes that are gone were making or removing."""
+        for left_over in list(self._root.glob(f"{_TEMPORARY}*")):
+            if not Path("/proc", left_over.name.split("-")[1]).exists():
+                shutil.rmtree(left_over, ignore_errors=True)  # another collection may do the same
         return 0
 
     def _make(self, key: str, kind: Kind, parent: str, labels: Mapping[str, str] | None) -> list[Mount]:
         if parent and self.info(parent).kind is not Kind.COMMITTED:
             raise FailedPrecondition(f"{parent}: is not committed")
-        new = self._root / (_TEMPORARY + secrets.token_hex(8))
+        new = self._root / f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(8)}"
         (new / "fs").mkdir(parents=True)
         record = {"name": key, "kind": kind.value, "parent": parent, "labels": dict(labels or {})}
         self._write(new, record | {"created_at": time.time()})

@@ -19,3 +19,12 @@ def test_everything_is_below_the_root() -> None:
     assert layout.ingests == Path("/r/content/ingest")
     assert layout.snapshotter("erofs") == Path("/r/snapshots/erofs")
     assert {layout.reserve.parent, layout.leases.parent, layout.content.parent, layout.snapshots.parent} == {Path("/r")}
+
+
+def test_the_directories_of_snapshotters_are_found(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    assert layout.snapshotter_directories() == []
+    for name in ("overlayfs", "erofs"):
+        layout.snapshotter(name).mkdir(parents=True)
+    (layout.snapshots / "file").write_text("")
+    assert [path.name for path in layout.snapshotter_directories()] == ["erofs", "overlayfs"]

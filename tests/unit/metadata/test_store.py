@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orlop.errors import InvalidArgument, KernelError, NotFound, PermissionDenied
+from orlop.errors import InvalidArgument, KernelError, NotFound, PermissionDenied, Unavailable
 from orlop.image.contract import ResourceType
 from orlop.metadata.store import Store
 from orlop.oci.digest import Digest
@@ -15,6 +15,7 @@ from orlop.oci.digest import Digest
 from .fake_content import FakeContent
 from .fake_snapshotter import FakeSnapshotter
 from .putting import put_blob, put_image
+from .test_disk_usage import du
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,3 +131,28 @@ def test_the_shared_content_is_below_all_namespaces(store: Store) -> None:
     assert store.shared_content.info(digest).size == 5
     with pytest.raises(NotFound):
         store.shared_content.info(Digest.of(b"other"))
+
+
+def test_a_snapshotter_that_cannot_be_opened_is_told_and_the_rest_is_collected(
+    tmp_path: Path, open_store: Callable[..., Store]
+) -> None:
+    with open_store() as store:
+        put_image(store, "one")
+        store.images.delete("one")
+    tries: list[Path] = []
+
+    def broken(directory: Path) -> FakeSnapshotter:
+        tries.append(directory)
+        raise Unavailable("snapshotter fake cannot work here")
+
+    root, state = tmp_path / "root", tmp_path / "state"
+    with Store.open(root, state=state, content=FakeContent, snapshotters={"fake": broken}) as store:
+        usage = store.usage()
+        assert usage.snapshot_bytes["fake"] > 0
+        assert usage.total_bytes == du(store.root)
+        collected = store.collect()
+        assert len(collected.blobs) == 2
+        assert [str(failure) for failure in collected.failures] == ["snapshotter fake cannot work here"]
+        assert len(tries) == 3, "it is tried again when there is room"
+    with open_store() as store:
+        assert len(store.collect().snapshots) == 1
