@@ -56,10 +56,19 @@ class FakeSnapshotter:
             self._record(parent)
         if self.path(name).exists():
             raise AlreadyExists(f"{name}: exists")
+        before = dict(record)
         record |= {"name": name, "kind": Kind.COMMITTED.value, "labels": dict(labels or {})}
         record["parent"] = parent or record["parent"]
-        self._write(self.path(key), record)
-        self._publish(self.path(key), name)
+        # Killed in between, it is a left-over: never a key whose record is that of a name.
+        changing = self._temporary()
+        self.path(key).rename(changing)
+        self._write(changing, record)
+        try:
+            self._publish(changing, name)
+        except AlreadyExists:
+            self._write(changing, before)
+            changing.rename(self.path(key))
+            raise
 
     def mounts(self, key: str) -> list[Mount]:
         self._record(key)
@@ -88,7 +97,7 @@ class FakeSnapshotter:
         self._record(name)
         if any(info.parent == name for info in self.walk()):
             raise FailedPrecondition(f"{name}: has children")
-        grave = self._root / f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(8)}"
+        grave = self._temporary()
         try:
             self.path(name).rename(grave)
         except FileNotFoundError:
@@ -118,7 +127,7 @@ class FakeSnapshotter:
     def _make(self, key: str, kind: Kind, parent: str, labels: Mapping[str, str] | None) -> list[Mount]:
         if parent and self.info(parent).kind is not Kind.COMMITTED:
             raise FailedPrecondition(f"{parent}: is not committed")
-        new = self._root / f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(8)}"
+        new = self._temporary()
         (new / "fs").mkdir(parents=True)
         record = {"name": key, "kind": kind.value, "parent": parent, "labels": dict(labels or {})}
         self._write(new, record | {"created_at": time.time()})
@@ -128,6 +137,9 @@ class FakeSnapshotter:
             shutil.rmtree(new)
             raise
         return self.mounts(key)
+
+    def _temporary(self) -> Path:
+        return self._root / f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(8)}"
 
     def _publish(self, directory: Path, name: str) -> None:
         try:
