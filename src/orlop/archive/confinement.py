@@ -30,6 +30,7 @@ _FILES_MAX = 256
 _TASKS_MAX = 8  # the reader, the stream's thread, one that watches the caller; and some room
 # Of the memory limit: what is no data, but resident too, is interpreter and libraries, which are files: 10 MiB.
 _NO_DATA_BYTES = 12 << 20
+_DATA_LEAST_BYTES = 24 << 20  # or Python does not even start
 
 # Owners, modes that the owner may not set, devices, security.capability. A directory of mode 0 is written into too.
 _EXTRACTION = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD", "CAP_SETFCAP")
@@ -169,7 +170,7 @@ def helper_config(
     """
     binds = [*python.binds, *([(program, "/program.py")] if program else [])]
     command = [python.executable, "-I", "-S", "-B", "/program.py" if program else PROGRAM, *words]
-    data_bytes = max(job.limits.memory_bytes - _NO_DATA_BYTES, job.limits.memory_bytes // 2)
+    data_bytes = max(job.limits.memory_bytes - _NO_DATA_BYTES, _DATA_LEAST_BYTES)
     return {
         "ociVersion": "1.2.1",
         "process": {

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MODULES = "/modules"  # packages, in the root that is made
 _LIBRARIES = "/libraries"
+_MAPS = Path("/proc/self/maps")
 _PROGRAM_HEADER_INTERPRETER = 3  # PT_INTERP
 _ELF64 = b"\x7fELF\x02\x01"  # 64 bits, little endian: both architectures that Orlop runs on
 
@@ -98,7 +99,7 @@ def _loader(executable: str) -> str:
 def _mapped_libraries(executable: str) -> Iterator[str]:
     """The files from which this process executes, but for the interpreter itself and for modules of Python."""
     seen = {executable, *_modules()}
-    with Path("/proc/self/maps").open(encoding="utf-8", errors="surrogateescape") as file:
+    with _MAPS.open(encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             fields = line.rstrip("\n").split(maxsplit=5)
             if len(fields) < 6 or "x" not in fields[1] or not fields[5].startswith("/") or fields[5] in seen:

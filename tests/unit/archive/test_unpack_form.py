@@ -1,0 +1,104 @@
+"""One layer in each form, in this process: the sides of stream and directory. The forms have tests of their own."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orlop.archive.contract import Limits, UnpackJob, UnpackResult
+from orlop.archive.unpack_form import unpack
+from orlop.errors import InvalidArgument
+from orlop.oci.digest import Digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CONTENT = b"content\n" * 100_000
+
+
+def _layer() -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, data in (("usr/bin/tool", _CONTENT), ("usr/.wh.old", b""), ("top", b"x")):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue() + bytes(8192)  # more padding than tar makes: it is in the diff id
+
+
+def _unpack(layer: bytes, directory: Path, form: str, *, limits: Limits | None = None) -> UnpackResult:
+    blob = directory.parent / "blob"
+    blob.write_bytes(gzip.compress(layer, mtime=0))
+    job = UnpackJob(form=form, directory=directory, compression="gzip", limits=limits or Limits())
+    with blob.open("rb") as file:
+        return unpack(job, file.fileno())
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Where the layer goes."""
+    path = tmp_path / "layer"
+    path.mkdir()
+    return path
+
+
+def test_tar_index_keeps_the_raw_stream_as_it_is(directory: Path) -> None:
+    layer = _layer()
+    result = _unpack(layer, directory, "tar-index")
+    assert (result.diff_id, result.raw_bytes, result.entries) == (Digest.of(layer), len(layer), 3)
+    assert sorted(one.name for one in directory.iterdir()) == ["layer.erofs", "layer.tar"]
+    assert (directory / "layer.tar").read_bytes() == layer
+    assert (directory / "layer.tar").stat().st_mode & 0o777 == 0o600
+    assert (directory / "layer.erofs").read_bytes()[1024:1028] == b"\xe2\xe1\xf5\xe0"
+
+
+def test_tar_index_writes_over_nothing(directory: Path) -> None:
+    (directory / "layer.tar").symlink_to("/etc/passwd")
+    with pytest.raises(FileExistsError):
+        _unpack(_layer(), directory, "tar-index")
+
+
+@pytest.mark.needs_root
+def test_overlay_marks_what_is_deleted(directory: Path) -> None:
+    layer = _layer()
+    result = _unpack(layer, directory, "overlay")
+    assert (result.diff_id, result.raw_bytes, result.entries) == (Digest.of(layer), len(layer), 3)
+    assert (directory / "usr/bin/tool").read_bytes() == _CONTENT
+    assert (directory / "usr/old").is_char_device()
+    assert result.implied == (b"usr", b"usr/bin")
+
+
+@pytest.mark.needs_root
+def test_applied_deletes(directory: Path) -> None:
+    (directory / "usr").mkdir()
+    (directory / "usr/old").touch()
+    result = _unpack(_layer(), directory, "applied")
+    assert result.entries == 3
+    assert [one.name for one in (directory / "usr").iterdir()] == ["bin"]
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("form", ["overlay", "applied", "tar-index"])
+def test_limits_reach_every_form(directory: Path, form: str) -> None:
+    with pytest.raises(InvalidArgument, match="limit of 2"):
+        _unpack(_layer(), directory, form, limits=Limits(entries=2))
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("form", ["overlay", "tar-index"])
+def test_damage_behind_the_last_entry_is_seen(directory: Path, form: str) -> None:
+    blob = directory.parent / "damaged"
+    packed = gzip.compress(_layer(), mtime=0)
+    blob.write_bytes(packed[:-8] + b"\0\0\0\0" + packed[-4:])
+    with blob.open("rb") as file, pytest.raises(InvalidArgument, match="checksum"):
+        unpack(UnpackJob(form=form, directory=directory, compression="gzip"), file.fileno())
+
+
+def test_an_unknown_form_is_refused(directory: Path) -> None:
+    with pytest.raises(InvalidArgument, match='form "zip" is not known; use overlay, applied, tar-index'):
+        _unpack(_layer(), directory, "zip")
+    assert list(directory.iterdir()) == []
