@@ -183,7 +183,7 @@ def _gzip_member(source: _Input, member: int) -> Iterator[bytes]:
                 )
         try:
             piece = decompressor.decompress(part, PIECE_BYTES)
-        except igzip_lib.IsalError as error:
+        except igzip_lib.IsalError as error:  # type: ignore[misc]  # its stub declares an instance
             raise InvalidArgument(f"layer: gzip member {member}: {error}; {_DAMAGED}") from None
         if piece:
             yield piece
@@ -229,10 +229,7 @@ def _zstd_frame(
     waiting = [header]
     is_last = False
     while not is_last:
-        for _ in range(PIECE_BYTES // _ZSTD_BLOCK_BYTES):
-            is_last = _take_block(source, name, waiting)
-            if is_last:
-                break
+        is_last = _take_blocks(source, name, waiting)
         if is_last and has_checksum:
             waiting.append(source.exactly(4, name))
         try:
@@ -268,6 +265,11 @@ def _zstd_header(source: _Input, name: str, window_max_bytes: int) -> tuple[byte
             hint="raise the limit, or compress the layer without --long and --ultra",
         )
     return header + rest, bool(descriptor & 4)
+
+
+def _take_blocks(source: _Input, name: str, parts: list[bytes]) -> bool:
+    """Add blocks that make one piece; whether the frame's last is among them."""
+    return any(_take_block(source, name, parts) for _ in range(PIECE_BYTES // _ZSTD_BLOCK_BYTES))
 
 
 def _take_block(source: _Input, name: str, parts: list[bytes]) -> bool:

@@ -77,7 +77,9 @@ def _extracted(job: UnpackJob, stream_fd: int) -> UnpackResult:
         raw_bytes=raw_bytes,
         entries=stats.entries,
         implied=tuple(stats.implied),
-        dropped_xattrs=stats.dropped_xattrs,
+        dropped_xattrs={
+            name.decode("utf-8", "backslashreplace"): count for name, count in stats.dropped_xattrs.items()
+        },
     )
 
 

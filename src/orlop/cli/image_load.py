@@ -1,0 +1,48 @@
+"""`orlop load`: images from a tar archive, or from an OCI image layout's directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .archive_input import opened
+from .command import Command, Parser, say
+from .output import write_json
+
+if TYPE_CHECKING:
+    import argparse
+
+    from .session import Session
+
+
+def _add_arguments(parser: Parser) -> None:
+    parser.add_argument("-i", "--input", type=Path, default=None, help="the file or directory, instead of stdin")
+    parser.add_argument("--base-name", default="", help="a repository, for images that have a tag alone for a name")
+
+
+def _run(session: Session, arguments: argparse.Namespace) -> int:
+    from orlop.image.load import load
+    from orlop.image.load_directory import load_directory
+
+    with session.store() as store, store.lease() as lease:
+        content = store.content(lease_id=lease.id)
+        if arguments.input is not None and arguments.input.is_dir():
+            images = load_directory(content, arguments.input, base_name=arguments.base_name)
+        else:
+            with opened(arguments.input, place="--input") as read:
+                images = load(content, read, base_name=arguments.base_name)
+        # An image without a name would go with the next collection: its digest is its name then.
+        named = [(image.name or f"{_UNNAMED}@{image.target.digest}", image.target) for image in images]
+        for name, target in named:
+            store.images.put(name, target)
+    if session.is_json:
+        write_json([{"name": name, "target": target.to_json()} for name, target in named])
+    else:
+        for name, _ in named:
+            say(name)
+    return 0
+
+
+_UNNAMED = "loaded.local/image"
+
+COMMAND = Command(_add_arguments, _run)
