@@ -17,7 +17,7 @@ LAYERS: dict[str, set[str]] = {
     "insight": {"errors", "oci", "linux", "plan"},
     "runtime": {"orlop", "errors", "oci", "linux", "plan", "insight"},
     # Images. What they want of the runtime, they want of `orun` as a program.
-    "archive": {"errors", "oci", "linux"},
+    "archive": {"orlop", "errors", "oci", "linux"},
     "content": {"errors", "oci", "linux"},
     "snapshot": {"errors", "oci", "linux", "archive"},
     "registry": {"orlop", "errors", "oci", "linux", "content"},

@@ -73,7 +73,8 @@ class JobDirectory:
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Make it a bundle."""
-        (self.path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        with (self.path / "config.json").open("x", encoding="utf-8") as file:
+            file.write(json.dumps(config))
 
     def remove(self) -> None:
         """Remove it, and let go of the lock."""

@@ -37,6 +37,8 @@ def _add_arguments(parser: Parser) -> None:
 def _run(session: Session, arguments: argparse.Namespace) -> int:
     directory = arguments.directory
     rootfs = directory / "rootfs"
+    if (directory / "config.json").exists():
+        raise AlreadyExists(f"{directory}: is a bundle already; name another directory")
     try:
         directory.mkdir(mode=0o700, exist_ok=True)
         rootfs.mkdir()
@@ -46,7 +48,8 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
         mount_image(session, arguments.image, rootfs, platform=arguments.platform, is_writable=True)
         try:
             configuration = _configuration(session, arguments, rootfs)
-            (directory / "config.json").write_text(json.dumps(configuration, indent=2) + "\n", encoding="utf-8")
+            with (directory / "config.json").open("x", encoding="utf-8") as file:
+                file.write(json.dumps(configuration, indent=2) + "\n")
         except BaseException:
             _unmount(session, rootfs)
             raise
