@@ -140,7 +140,7 @@ def test_formats_of_gnu_tar(name: str, tmp_path: Path) -> None:
         parts.append(_attributes)
     source, archive = _source(tmp_path / "source", *parts), tmp_path / "archive.tar"
     options = ["--xattrs", "--xattrs-include=*"] if _attributes in parts else []
-    command = ["tar", f"--format={name}", "--numeric-owner", *options, "-cf", archive, "-C", source, "."]
+    command = ["tar", f"--format={name}", "--numeric-owner", *options, "-cf", str(archive), "-C", str(source), "."]
     made = subprocess.run(command, check=False, capture_output=True, text=True)
     if made.returncode:  # v7 and ustar have no times before 1970
         assert "out of" in made.stderr, made.stderr
@@ -223,7 +223,7 @@ def test_access_control_lists_as_runtimes_write_them(tmp_path: Path) -> None:
             member = tar.gettarinfo(path, str(path.relative_to(source)))
             for name in os.listxattr(path, follow_symlinks=False):
                 value = os.getxattr(path, name).decode("utf-8", "surrogateescape")
-                member.pax_headers["SCHILY.xattr." + name] = value
+                member.pax_headers = {**member.pax_headers, "SCHILY.xattr." + name: value}
             member.mtime = path.lstat().st_mtime_ns // 1_000_000_000
             with path.open("rb") if member.isreg() else open(os.devnull, "rb") as file:  # noqa: PTH123
                 tar.addfile(member, file)

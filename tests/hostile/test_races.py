@@ -13,6 +13,8 @@ from tar_bytes import directory, file, hard_link, header, symlink
 from trees import describe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .conftest import Arena
 
 pytestmark = pytest.mark.needs_root
@@ -20,7 +22,7 @@ pytestmark = pytest.mark.needs_root
 _ROUNDS = 15
 _ENTRIES = 30
 
-ENTRIES = {
+ENTRIES: dict[str, Callable[[int], bytes]] = {
     "files": lambda n: file(b"d/f%d" % n, b"x"),
     "directories": lambda n: directory(b"d/n%d" % n, mode=0o777) + file(b"d/n%d/f" % n),
     "devices": lambda n: header(b"d/c%d" % n, b"3", device=(1, 3), uid=1),

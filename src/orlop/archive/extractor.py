@@ -14,20 +14,20 @@ import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
-from errno import EEXIST, ENODATA, ENOTSUP, EPERM
+from errno import EEXIST
 from typing import TYPE_CHECKING
 
 from orlop.errors import InvalidArgument, KernelError, PermissionDenied
 from orlop.linux.errno_text import errno_advice, errno_name_and_text
 
 from . import tree_removal
+from .attributes import Attributes, has_default_acl
 from .contract import EntryType
 from .directory_chain import Directory, DirectoryChain
 from .entry_path import shown
 from .ownership import IdMap
 from .unpacked_paths import UnpackedPaths
 from .whiteout import PREFIX, Whiteout, parse_whiteout
-from .xattr_policy import ACL_DEFAULT, is_kept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _IMPLIED_MODE = 0o755  # of a directory that has no entry, as containerd
 _IMPLIED_BYTES = 8 << 20  # of their paths together, which the caller gets
-_DROPPED_NAMES = 64
-_SPECIAL_BITS = 0o7000
 _NODE_TYPES = {
     EntryType.CHARACTER_DEVICE: stat.S_IFCHR,
     EntryType.BLOCK_DEVICE: stat.S_IFBLK,
@@ -123,8 +121,7 @@ class _Extraction:
         self._reader = reader
         self._is_overlay = is_overlay
         self._opaque_name = opaque_name
-        self._uids = uids
-        self._gids = gids
+        self._attributes = Attributes(uids, gids)
         self._limits = limits
         self._allow_devices = allow_devices
         self._stats = ExtractStats()
@@ -135,8 +132,8 @@ class _Extraction:
         self._chain = DirectoryChain(root_fd, make=self._make_implied)
         self._link_chain = DirectoryChain(root_fd, make=None)
         # A default ACL of a directory decides over the mode of what is made in it, and lower layers may have some.
-        self._exact_modes = not is_overlay or _has_default_acl(self._chain.root.fd)
-        self._is_stale = False  # the chain, for a directory or link was replaced
+        self._exact_modes = not is_overlay or has_default_acl(self._chain.root.fd)
+        self._is_stale = False  # both chains, for a directory or link was replaced
         self._protected = b""  # the last directory whose way is among the unpacked paths
         self._makers = {
             EntryType.FILE: self._file,
@@ -158,6 +155,7 @@ class _Extraction:
     def result(self) -> ExtractStats:
         """The numbers, when it has run."""
         self._stats.implied = list(self._implied)
+        self._stats.dropped_xattrs = self._attributes.dropped
         return self._stats
 
     def close(self) -> None:
@@ -199,6 +197,7 @@ class _Extraction:
     def _enter(self, path: bytes) -> Directory:
         if self._is_stale:
             self._chain.forget()
+            self._link_chain.forget()
             self._is_stale = False
         directory = self._chain.enter(path)
         directory.is_dirty = True
@@ -218,7 +217,7 @@ class _Extraction:
     def _root(self, entry: Entry) -> None:
         self._chain.forget()
         root = self._chain.root
-        self._set_attributes(root.fd, entry, always_mode=True)
+        self._attributes.set_open(root.fd, entry, always_mode=True)
         root.mtime_ns = entry.mtime_ns
         root.is_dirty = True
 
@@ -235,7 +234,7 @@ class _Extraction:
                     self._copy(fd, entry.size)
             else:
                 self._copy_segments(fd, entry)
-            self._set_attributes(fd, entry, always_mode=self._exact_modes)
+            self._attributes.set_open(fd, entry, always_mode=self._exact_modes or self._attributes.has_default_acl)
             os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
         finally:
             os.close(fd)
@@ -265,18 +264,6 @@ class _Extraction:
                     at += written
                     data = data[written:]
 
-    def _set_attributes(self, fd: int, entry: Entry, *, always_mode: bool) -> None:
-        """Owner, attributes and mode of an open file, in this order.
-
-        A change of the owner clears setuid, setgid and capabilities, and an access control list sets the mode.
-        """
-        os.fchown(fd, self._uids[entry.uid], self._gids[entry.gid])
-        if entry.xattrs:
-            self._set_xattrs(fd, entry)
-            always_mode = True
-        if always_mode or entry.mode & _SPECIAL_BITS:
-            os.fchmod(fd, entry.mode)
-
     def _directory(self, entry: Entry, directory: Directory, name: bytes) -> None:
         self._make_directory(directory, name)
         fd = os.open(name, tree_removal.DIRECTORY_FLAGS, dir_fd=directory.fd)
@@ -285,7 +272,7 @@ class _Extraction:
         self._chain.push(name, made)
         if self._implied:
             self._implied.pop(made.path, None)
-        self._set_attributes(fd, entry, always_mode=True)
+        self._attributes.set_open(fd, entry, always_mode=True)
 
     def _make_directory(self, directory: Directory, name: bytes) -> None:
         """Make a directory where none is yet."""
@@ -305,7 +292,7 @@ class _Extraction:
         except FileExistsError:
             self._replace(directory, name)
             os.symlink(entry.link_target, name, dir_fd=directory.fd)
-        self._set_attributes_by_name(entry, directory, name)
+        self._attributes.set_by_name(entry, directory.fd, name)
 
     def _node(self, entry: Entry, directory: Directory, name: bytes) -> None:
         """A device or a fifo."""
@@ -321,7 +308,7 @@ class _Extraction:
         except FileExistsError:
             self._replace(directory, name)
             os.mknod(name, mode, device, dir_fd=directory.fd)
-        self._set_attributes_by_name(entry, directory, name)
+        self._attributes.set_by_name(entry, directory.fd, name)
 
     def _check_device(self, entry: Entry) -> None:
         if not self._allow_devices:
@@ -334,52 +321,14 @@ class _Extraction:
                 "type: a character device 0:0 is overlayfs's mark of a deletion", hint="layers say that by a .wh. name"
             )
 
-    def _set_attributes_by_name(self, entry: Entry, directory: Directory, name: bytes) -> None:
-        """Owner, attributes and time of what cannot be opened."""
-        fd = directory.fd
-        os.chown(name, self._uids[entry.uid], self._gids[entry.gid], dir_fd=fd, follow_symlinks=False)
-        if entry.xattrs:
-            # There is no setxattrat before Linux 6.13: in the directory itself the name is one part of a path.
-            here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fchdir(fd)
-                self._set_xattrs(name, entry)
-            finally:
-                os.fchdir(here)
-                os.close(here)
-        os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=fd, follow_symlinks=False)
-
-    def _set_xattrs(self, file: int | bytes, entry: Entry) -> None:
-        for name, value in entry.xattrs.items():
-            if not is_kept(name):
-                self._drop(name)
-                continue
-            try:
-                if isinstance(file, int):
-                    os.setxattr(file, name, value)
-                else:
-                    os.setxattr(file, name, value, follow_symlinks=False)
-            except OSError as error:
-                # A file system without them; and user.* is for files and directories only.
-                is_user_on_other = error.errno == EPERM and not isinstance(file, int) and name.startswith(b"user.")
-                if error.errno != ENOTSUP and not is_user_on_other:
-                    raise
-                self._drop(name)
-            else:
-                self._exact_modes = self._exact_modes or name == ACL_DEFAULT.encode()
-
-    def _drop(self, name: bytes) -> None:
-        dropped = self._stats.dropped_xattrs
-        if name in dropped or len(dropped) < _DROPPED_NAMES:
-            dropped[name] = dropped.get(name, 0) + 1
-
     def _hard_link(self, entry: Entry, directory: Directory, name: bytes) -> None:
         """A further name of what the archive had before; its own mode, owner and time mean nothing, as for tar."""
         parent, _, target = entry.link_target.rpartition(b"/")
         if PREFIX in entry.link_target and parse_whiteout(entry.link_target) is not None:
             raise InvalidArgument("linkname: the target of a hard link is a whiteout")
-        if tree_removal.is_directory(directory.fd, name):
-            self._replace(directory, name)  # first: the target may stand in it, and is gone then
+        if _leads_on(directory.fd, name):  # replaced first: the target may stand in it, and is gone then
+            self._replace(directory, name)
+            self._link_chain.forget()
         source = self._link_chain.enter(parent)
         try:
             found = os.stat(target, dir_fd=source.fd, follow_symlinks=False)
@@ -412,7 +361,6 @@ class _Extraction:
     def _forget_way(self, directory: Directory, name: bytes) -> None:
         """Have the open directories looked up again, if one of them may have been reached through what goes now."""
         if _leads_on(directory.fd, name):
-            self._link_chain.forget()
             self._is_stale = True
 
     def _make_implied(self, parent: Directory, name: bytes) -> None:
@@ -424,8 +372,7 @@ class _Extraction:
         os.mkdir(name, _IMPLIED_MODE, dir_fd=parent.fd)
         parent.is_dirty = True
         self._implied[path] = None
-        if not (self._uids.is_identity and self._gids.is_identity):
-            os.chown(name, self._uids[0], self._gids[0], dir_fd=parent.fd, follow_symlinks=False)
+        self._attributes.own_by_root(parent.fd, name)
 
     # Whiteouts.
 
@@ -482,13 +429,3 @@ def _leads_on(parent_fd: int, name: bytes) -> bool:
 
 def _is_deletion(found: os.stat_result) -> bool:
     return stat.S_ISCHR(found.st_mode) and found.st_rdev == 0
-
-
-def _has_default_acl(fd: int) -> bool:
-    try:
-        os.getxattr(fd, ACL_DEFAULT)
-    except OSError as error:
-        if error.errno not in (ENODATA, ENOTSUP):
-            raise
-        return False
-    return True
