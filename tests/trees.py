@@ -45,7 +45,7 @@ def describe(root: Path, *, times: bool = True, holes: bool = False, identities:
             links.setdefault((found.st_dev, found.st_ino), []).append(name)
         nodes[name] = node
     for names in links.values():
-        for name in names:
+        for name in names if len(names) > 1 else ():  # overlayfs counts names that it does not show, too
             nodes[name]["links"] = sorted(names)
     return nodes
 
