@@ -23,7 +23,8 @@ pytestmark = pytest.mark.needs_root
 LOWER = b"".join([
     directory(b"./", mtime=1), directory(b"d", mode=0o751, uid=5, mtime=2), file(b"d/gone", b"x"),
     file(b"d/kept", b"x", mtime=3),
-    directory(b"o"), file(b"o/gone", b"x"), directory(b"o/sub"), file(b"o/sub/gone"), directory(b"usr"), directory(b"usr/bin"),
+    directory(b"o"), file(b"o/gone", b"x"), directory(b"o/sub"),
+    file(b"o/sub/gone"), directory(b"usr"), directory(b"usr/bin"),
     file(b"usr/bin/sh", b"sh", mode=0o4755, uid=9), symlink(b"bin", b"usr/bin"),
     hard_link(b"hard", b"usr/bin/sh"),
     directory(b"tmp", mode=0o1777), directory(b"becomes-file"), file(b"becomes-file/x"), file(b"becomes-dir", b"x"),
@@ -33,7 +34,8 @@ LOWER = b"".join([
 UPPER = b"".join([
     directory(b"./", mtime=10), directory(b"d", mode=0o700, uid=6, mtime=11), file(b"d/.wh.gone"),
     file(b"d/.wh.never"),
-    pax((b"SCHILY.xattr.user.a", b"b")) + file(b"d/new", b"new", mtime=12), file(b"o/.wh..wh..opq"), directory(b"o", mtime=13),
+    pax((b"SCHILY.xattr.user.a", b"b")) + file(b"d/new", b"new",
+    mtime=12), file(b"o/.wh..wh..opq"), directory(b"o", mtime=13),
     file(b"o/new", b"x"), hard_link(b"hard2", b"o/new"), file(b".wh.hard"), file(b".wh.null"), file(b".wh.fifo"),
     symlink(b"fifo", b"/etc/passwd"), file(b"becomes-file", b"y"), directory(b"becomes-dir"), file(b"becomes-dir/f"),
     file(b".wh.anew"), directory(b"anew", mtime=14), file(b"anew/new"), END,
