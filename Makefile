@@ -16,7 +16,7 @@ PACKAGES := python3-venv libseccomp2 busybox-static
 # What only tests and the benchmark use: peers, the callers of a runtime, and a compiler with sanitizers for the executor's
 # second build.
 TEST_PACKAGES := runc crun gcc libc6-dev podman conmon catatonit containerd buildah docker.io \
-	umoci skopeo docker-registry nginx-light apache2-utils openssl
+	umoci skopeo docker-registry nginx-light apache2-utils openssl libarchive-tools
 # What `make peers` builds with, beside go and cargo.
 PEER_PACKAGES := gcc libc6-dev pkg-config libseccomp-dev libdbus-1-dev
 FUZZ_SECONDS ?= 60
