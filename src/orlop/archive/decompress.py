@@ -235,7 +235,10 @@ def _zstd_frame(
         try:
             piece = decompressor.decompress(b"".join(waiting))
         except zstandard.ZstdError as error:
-            raise InvalidArgument(f"layer: {name}: {str(error).rpartition(': ')[2]}; {_DAMAGED}") from None
+            reason = str(error).rpartition(": ")[2]
+            if "memory" in reason:  # the library's words for a window that it got no room for
+                raise MemoryError from None
+            raise InvalidArgument(f"layer: {name}: {reason}; {_DAMAGED}") from None
         waiting.clear()
         if piece:
             yield piece

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _OUTPUT_MAX_BYTES = 16 << 20
 _ERRORS_MAX_BYTES = 64 << 10
-_END_TIMEOUT_S = 5
+_END_TIMEOUT_S = 2
 _ENVIRONMENT = ("ORUN_PLANNER",)  # all that orun is given of ours: LISTEN_FDS would have it pass file descriptors on
 
 

@@ -42,7 +42,11 @@ def _tar_index(job: UnpackJob, stream_fd: int) -> UnpackResult:
     tar_fd = os.open(job.directory / TAR_NAME, os.O_RDWR | _NEW_FILE, _FILE_MODE)
     with os.fdopen(tar_fd, "r+b", buffering=0) as tar:
         index = ErofsIndex(
-            user_xattr=job.user_xattr, limits=job.limits, memory_bytes=int(job.limits.memory_bytes * _INDEX_SHARE)
+            user_xattr=job.user_xattr,
+            uid_map=job.uid_map,
+            gid_map=job.gid_map,
+            limits=job.limits,
+            memory_bytes=int(job.limits.memory_bytes * _INDEX_SHARE),
         )
         entries = 0
         with RawStream(stream_fd, job.compression, job.limits, sink=lambda piece: _write(tar_fd, piece)) as stream:
@@ -53,7 +57,7 @@ def _tar_index(job: UnpackJob, stream_fd: int) -> UnpackResult:
         index_fd = os.open(job.directory / INDEX_NAME, os.O_RDWR | _NEW_FILE, _FILE_MODE)
         with os.fdopen(index_fd, "r+b", buffering=0) as output:
             index.write(output, tar=tar, tar_bytes=raw_bytes, diff_id=diff_id)
-    return UnpackResult(diff_id=diff_id, raw_bytes=raw_bytes, entries=entries)
+    return UnpackResult(diff_id=diff_id, raw_bytes=raw_bytes, entries=entries, implied=tuple(index.implied))
 
 
 def _extracted(job: UnpackJob, stream_fd: int) -> UnpackResult:

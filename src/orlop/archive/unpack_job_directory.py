@@ -74,7 +74,7 @@ class JobDirectory:
     def write_config(self, config: dict[str, Any]) -> None:
         """Make it a bundle."""
         with (self.path / "config.json").open("x", encoding="utf-8") as file:
-            file.write(json.dumps(config))
+            json.dump(config, file)
 
     def remove(self) -> None:
         """Remove it, and let go of the lock."""

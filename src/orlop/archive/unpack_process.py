@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 import isal
 import zstandard
 
-import orlop
 from orlop.errors import FailedPrecondition, Internal, KernelError, Unavailable
 
 from . import unpack_program
@@ -45,7 +44,7 @@ def find_orun() -> Path:
         Unavailable: it is in neither place.
     """
     places = [Path(sys.executable).parent / "orun"]
-    packages = Path(orlop.__file__).absolute().parents[1]
+    packages = Path(__file__).absolute().parents[2]
     if packages.parent.name.startswith("python3") and packages.parent.parent.name.startswith("lib"):
         places.insert(0, packages.parents[2] / "bin/orun")  # beside lib/python3.x/site-packages
     for place in places:

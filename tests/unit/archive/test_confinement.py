@@ -119,7 +119,7 @@ def test_no_call_that_sys_admin_or_the_network_allows_is_listed() -> None:
 def test_memory_follows_the_limit() -> None:
     def data_bytes(memory_bytes: int) -> int:
         limits = _config(memory_bytes=memory_bytes)["process"]["rlimits"]
-        return next(one["hard"] for one in limits if one["type"] == "RLIMIT_DATA")
+        return next(int(one["hard"]) for one in limits if one["type"] == "RLIMIT_DATA")
 
     assert data_bytes(64 << 20) == 52 << 20
     assert data_bytes(1 << 20) == 24 << 20

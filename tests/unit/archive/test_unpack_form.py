@@ -50,6 +50,7 @@ def test_tar_index_keeps_the_raw_stream_as_it_is(directory: Path) -> None:
     layer = _layer()
     result = _unpack(layer, directory, "tar-index")
     assert (result.diff_id, result.raw_bytes, result.entries) == (Digest.of(layer), len(layer), 3)
+    assert result.implied == (b"usr", b"usr/bin")
     assert sorted(one.name for one in directory.iterdir()) == ["layer.erofs", "layer.tar"]
     assert (directory / "layer.tar").read_bytes() == layer
     assert (directory / "layer.tar").stat().st_mode & 0o777 == 0o600

@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orlop.archive import unpack_process
 from orlop.archive.contract import Limits, UnpackJob, UnpackResult
+from orlop.archive.unpack_job_directory import JobDirectory
 from orlop.archive.unpack_process import Unpacker, find_orun
 from orlop.errors import FailedPrecondition, Internal, InvalidArgument, KernelError, OrlopError, Unavailable
 from orlop.oci.digest import Digest
@@ -50,6 +52,7 @@ class _Bench:
         self.layer = directory / "layer"
         self.layer.mkdir()
         self._script = directory / "script.py"
+        self.ids: set[str] = set()  # of the containers that there were
 
     def unpacker(self, script: str) -> Unpacker:
         self._script.write_text(_ANSWER + script, encoding="utf-8")
@@ -91,7 +94,7 @@ say(*found)
         """Jobs, containers, processes, cgroups and mounts of helpers that there are."""
         jobs = [str(one) for one in (self.state / "jobs").glob("*")]
         containers = [str(one) for one in (self.state / "orun").glob("unpack-*")]
-        cgroups = [line for line in _cgroups() if "/unpack-" in line]
+        cgroups = [line for line in _cgroups() if line.rpartition("/")[2] in self.ids]
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").count(str(self.state))
         return [*jobs, *containers, *self.processes(), *cgroups, *["mount"] * mounts]
 
@@ -131,9 +134,18 @@ def _wait_until(is_so: Callable[[], object], what: str) -> None:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> _Bench:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> _Bench:
     """The helpers of one test."""
-    return _Bench(tmp_path)
+    made = _Bench(tmp_path)
+    make = JobDirectory.make
+
+    def recorded(state_directory: Path) -> JobDirectory:
+        directory = make(state_directory)
+        made.ids.add(directory.container_id)
+        return directory
+
+    monkeypatch.setattr(JobDirectory, "make", recorded)
+    return made
 
 
 @pytest.mark.needs_root
@@ -423,6 +435,7 @@ def test_the_helper_ends_with_a_killed_caller_and_the_next_one_cleans_up(bench: 
     ) as caller:
         try:
             _wait_until((bench.layer / "started").exists, "the helper's start")
+            bench.ids.update(one.name for one in (bench.state / "jobs").iterdir())
         finally:
             caller.kill()
     _wait_until(lambda: not bench.processes(), "the helper's end")
@@ -447,7 +460,8 @@ def test_orun_is_the_one_of_the_installation(monkeypatch: pytest.MonkeyPatch, tm
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/orun").touch(0o755)
     assert find_orun() == tmp_path / "bin/orun"
-    monkeypatch.setattr("orlop.__file__", str(tmp_path / "usr/lib/python3.13/site-packages/orlop/__init__.py"))
+    module = tmp_path / "usr/lib/python3.13/site-packages/orlop/archive/unpack_process.py"
+    monkeypatch.setattr(unpack_process, "__file__", str(module))
     assert find_orun() == tmp_path / "bin/orun"
     (tmp_path / "usr/bin").mkdir(parents=True)
     (tmp_path / "usr/bin/orun").touch(0o755)
