@@ -14,6 +14,7 @@ import platform
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,15 +105,17 @@ say(*found)
         for one in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 words = (one / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
-                is_helper = "/program.py" in words and self._script.samefile(one / "root/program.py")
-                if is_helper or f"--root {self.state}" in words:
+                if f"--root {self.state}" in words or self._is_helper(one):
                     found.append(one.name)
         return found
+
+    def _is_helper(self, process: Path) -> bool:
+        return (process / "root/layer").exists() and self.layer.samefile(process / "root/layer")
 
     def kill(self, victim: str) -> None:
         """Kill the helper, or `orun`."""
         for pid in self.processes():
-            if Path(f"/proc/{pid}/root/program.py").exists() == (victim == "helper"):
+            if self._is_helper(Path("/proc", pid)) == (victim == "helper"):
                 os.kill(int(pid), signal.SIGKILL)
 
 
@@ -368,6 +371,40 @@ def test_a_kill_is_told_and_nothing_stays(bench: _Bench, victim: str) -> None:
 
     asyncio.run(killed())
     assert bench.left() == []
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("fed_bytes", [0, 1, 512, 300_000, 1_500_000, 5_000_000, 12_345_678])
+@pytest.mark.parametrize("victim", ["helper", "orun"])
+def test_killed_in_the_middle_of_a_layer_nothing_stays(bench: _Bench, victim: str, fed_bytes: int) -> None:
+    header = tarfile.TarInfo("file")
+    header.size = 1 << 30
+    written = max(0, fed_bytes - (1 << 20))  # what is in the pipe and in the pieces ahead may not be on the disk
+
+    async def killed() -> None:
+        read_fd, write_fd = os.pipe()
+        job = UnpackJob(form="tar-index", directory=bench.layer, compression="none")
+        task = asyncio.create_task(Unpacker(bench.state).unpack(job, read_fd))
+        data = (header.tobuf() + bytes(fed_bytes))[:fed_bytes]
+        feeding = asyncio.create_task(asyncio.to_thread(_feed, write_fd, data))
+        tar = bench.layer / "layer.tar"
+        await asyncio.to_thread(
+            _wait_until, lambda: tar.exists() and tar.stat().st_size >= written, "the helper's file"
+        )
+        bench.kill(victim)
+        with pytest.raises(KernelError, match="the unpacker was ended by SIGKILL; try again"):
+            await task
+        await feeding
+        os.close(write_fd)
+
+    asyncio.run(killed())
+    assert bench.left() == []
+
+
+def _feed(fd: int, data: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        while data:
+            data = data[os.write(fd, data) :]
 
 
 @pytest.mark.needs_root
