@@ -53,7 +53,7 @@ print(*project["dependencies"], *project["optional-dependencies"]["dev"])
 endef
 export DEVELOPMENT_REQUIREMENTS
 
-.PHONY: help packages test-packages setup build demo test check check-python check-c fmt bench conformance peers fuzz asan clean
+.PHONY: help packages test-packages setup build demo test check check-python check-c fmt bench bench-pull conformance peers fuzz asan clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -110,6 +110,9 @@ docs/e2e-peers.md: $(VENV)/.tools tests/e2e/differences_page.py tests/e2e/differ
 
 bench: setup build ## measure containers against runc, crun and newer peers (BENCH_ARGS="--quick" or "--write-docs")
 	$(PYTHON) bench/startup.py $(BENCH_ARGS)
+
+bench-pull: setup build ## measure pulls against containerd and podman (BENCH_ARGS="--runs 3")
+	$(PYTHON) bench/pull.py $(BENCH_ARGS)
 
 peers: ## build newer peers than Debian's where go and cargo are (PEERS="runc containerd crictl youki")
 	$(call install,$(PEER_PACKAGES))
