@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orlop.errors import AlreadyExists
 
-from .command import Command, Parser, say
+from .command import IMAGE_HELP, Command, Parser, say
 from .image_mount import mount_image
-from .session import find_image
+from .image_unmount import unmount_image
+from .output import write_json
 
 if TYPE_CHECKING:
-    import argparse
-    from typing import Any
+    from orlop.image.runtime_config import ContainerOptions
 
     from .session import Session
 
 
 def _add_arguments(parser: Parser) -> None:
-    parser.add_argument("image", help="the image's name")
+    parser.add_argument("image", help=IMAGE_HELP)
     parser.add_argument("directory", type=Path, help="the bundle, which is made")
-    parser.add_argument("args", nargs="*", help="what to run instead of the image's command")
+    parser.add_argument(
+        "args", nargs=argparse.REMAINDER, help="what to run instead of the image's command; no option of ours follows"
+    )
     parser.add_argument("--platform", default="", help="OS/ARCH[/VARIANT] instead of this machine's")
     parser.add_argument("--entrypoint", default=None, help="instead of the image's; its command goes too")
     parser.add_argument("-e", "--env", action="append", default=[], metavar="NAME=VALUE", help="added to the image's")
@@ -35,40 +39,47 @@ def _add_arguments(parser: Parser) -> None:
 
 
 def _run(session: Session, arguments: argparse.Namespace) -> int:
+    from orlop.image.runtime_config import runtime_config
+
     directory = arguments.directory
     rootfs = directory / "rootfs"
-    if (directory / "config.json").exists():
-        raise AlreadyExists(f"{directory}: is a bundle already; name another directory")
-    try:
-        directory.mkdir(mode=0o700, exist_ok=True)
-        rootfs.mkdir()
-    except FileExistsError:
-        raise AlreadyExists(f"{rootfs}: is there already", hint=f"orlop image unmount {rootfs}") from None
-    try:
-        mount_image(session, arguments.image, rootfs, platform=arguments.platform, is_writable=True)
-        try:
-            configuration = _configuration(session, arguments, rootfs)
-            with (directory / "config.json").open("x", encoding="utf-8") as file:
-                file.write(json.dumps(configuration, indent=2) + "\n")
-        except BaseException:
-            _unmount(session, rootfs)
-            raise
-    except BaseException:
-        rootfs.rmdir()
-        raise
-    say(str(directory))
+    config = directory / "config.json"
+    if config.exists():
+        raise AlreadyExists(f"{directory}: is a bundle already", hint="name another directory")
+    with ExitStack() as undo:
+        _make_directories(rootfs, undo)
+        chosen = mount_image(session, arguments.image, rootfs, platform=arguments.platform, is_writable=True)
+        undo.callback(unmount_image, session, rootfs)
+        configuration = runtime_config(chosen.config, rootfs, _options(arguments))
+        with config.open("x", encoding="utf-8") as file:
+            undo.callback(config.unlink)
+            file.write(json.dumps(configuration, indent=2) + "\n")
+        undo.pop_all()
+    if session.is_json:
+        write_json({"bundle": str(directory), "rootfs": str(rootfs), "config": str(config)})
+    else:
+        say(str(directory))
     return 0
 
 
-def _configuration(session: Session, arguments: argparse.Namespace, rootfs: Path) -> dict[str, Any]:
-    from orlop.image.documents import choose
-    from orlop.image.runtime_config import ContainerOptions, runtime_config
+def _make_directories(rootfs: Path, undo: ExitStack) -> None:
+    """Make the directories that are not there; a rootfs with something in it is not covered with a mount."""
+    for directory in reversed((rootfs, *rootfs.parents)):
+        try:
+            directory.mkdir(mode=0o755 if directory == rootfs else 0o700)
+        except FileExistsError:
+            continue
+        undo.callback(directory.rmdir)
+    if any(rootfs.iterdir()):
+        raise AlreadyExists(f"{rootfs}: has something in it", hint=f"`orlop image unmount {rootfs}`, if it is an image")
 
-    with session.store() as store:
-        image = find_image(store, arguments.image)
-        chosen = choose(store.content(), image.target, session.platform(arguments.platform), name=image.name)
-    options = ContainerOptions(
-        args=arguments.args or None,
+
+def _options(arguments: argparse.Namespace) -> ContainerOptions:
+    from orlop.image.runtime_config import ContainerOptions
+
+    args = arguments.args[1:] if arguments.args[:1] == ["--"] else arguments.args
+    return ContainerOptions(
+        args=args or None,
         entrypoint=None if arguments.entrypoint is None else [arguments.entrypoint],
         env=arguments.env,
         cwd=arguments.workdir,
@@ -78,14 +89,6 @@ def _configuration(session: Session, arguments: argparse.Namespace, rootfs: Path
         network=arguments.network,
         readonly=arguments.read_only,
     )
-    return runtime_config(chosen.config, rootfs, options)
-
-
-def _unmount(session: Session, rootfs: Path) -> None:
-    from orlop.image.mounted import unmount_snapshot
-
-    with session.store() as store:
-        unmount_snapshot(store.snapshotter(session.snapshotter_name(store)), rootfs)
 
 
 COMMAND = Command(_add_arguments, _run)

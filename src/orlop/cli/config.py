@@ -1,4 +1,4 @@
-"""`orlop config`: the configuration file, with all settings and their defaults."""
+"""`orlop config`: the configuration file, with all settings and their defaults; as JSON, the values that count now."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import settings
 from .command import Command, Parser, say
+from .output import write_json
 
 if TYPE_CHECKING:
     import argparse
@@ -17,7 +18,10 @@ def _add_arguments(_parser: Parser) -> None:
     """None."""
 
 
-def _run(_session: Session, _arguments: argparse.Namespace) -> int:
+def _run(session: Session, _arguments: argparse.Namespace) -> int:
+    if session.is_json:
+        write_json(session.settings.values())
+        return 0
     say(settings.example())
     return 0
 

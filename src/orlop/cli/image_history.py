@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .command import Command, Parser
+from .command import IMAGE_HELP, Command, Parser
+from .image_lookup import find_image
 from .output import size_text, write_json, write_table
-from .session import find_image
 
 if TYPE_CHECKING:
     import argparse
@@ -17,7 +17,7 @@ _WORDS_MAX = 60
 
 
 def _add_arguments(parser: Parser) -> None:
-    parser.add_argument("image", help="the image's name")
+    parser.add_argument("image", help=IMAGE_HELP)
     parser.add_argument("--platform", default="", help="OS/ARCH[/VARIANT] instead of this machine's")
     parser.add_argument("--no-trunc", action="store_true", help="all of each step's text")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .command import Command, Parser
+from .command import IMAGE_HELP, Command, Parser
+from .image_lookup import find_image
 from .output import write_json
-from .session import find_image
 
 if TYPE_CHECKING:
     import argparse
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _add_arguments(parser: Parser) -> None:
-    parser.add_argument("images", nargs="+", metavar="image", help="the image's name")
+    parser.add_argument("images", nargs="+", metavar="image", help=IMAGE_HELP)
     parser.add_argument("--platform", default="", help="OS/ARCH[/VARIANT] instead of this machine's")
 
 

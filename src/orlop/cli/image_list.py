@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .command import Command, Parser, say
-from .output import age_text, time_text, write_json, write_table
+from .output import age_text, size_text, time_text, write_json, write_table
 
 if TYPE_CHECKING:
     import argparse
 
     from orlop.image.contract import Image
+    from orlop.metadata.store import Store
 
     from .session import Session
 
@@ -18,27 +19,56 @@ _SHORT = 12
 
 
 def _add_arguments(parser: Parser) -> None:
+    parser.add_argument("names", nargs="*", metavar="name", help="only images of this repository, or of this name")
     parser.add_argument("-q", "--quiet", action="store_true", help="names only")
     parser.add_argument("--digests", action="store_true", help="digests in full")
 
 
 def _run(session: Session, arguments: argparse.Namespace) -> int:
     with session.store() as store:
-        images = list(store.images.list())
-    if session.is_json:
-        write_json([_json(image) for image in images])
-    elif arguments.quiet:
+        images = _chosen(store, arguments.names)
+        is_short = arguments.quiet and not session.is_json
+        footprints = {} if is_short else store.images.footprints()
+    if is_short:
         for image in images:
             say(image.name)
+        return 0
+    # An image that came between the two questions has no footprint yet.
+    sizes = {digest: footprint.size_bytes for digest, footprint in footprints.items()}
+    sized = [(image, sizes.get(str(image.target.digest), 0)) for image in images]
+    if session.is_json:
+        write_json([_json(image, size) for image, size in sized])
     else:
-        rows = [_row(image, in_full=arguments.digests) for image in images]
-        write_table(("NAME", "DIGEST", "TYPE", "UPDATED"), rows)
+        rows = [_row(image, size, in_full=arguments.digests) for image, size in sized]
+        write_table(("NAME", "DIGEST", "TYPE", "SIZE", "UPDATED"), rows, right=frozenset({3}))
     return 0
 
 
-def _row(image: Image, *, in_full: bool) -> tuple[str, str, str, str]:
+def _chosen(store: Store, texts: list[str]) -> list[Image]:
+    """All images; with texts, those whose full name one of them stands for, or begins with up to the tag."""
+    images = list(store.images.list())
+    if not texts:
+        return images
+    from orlop.oci.reference import Reference
+
+    names: set[str] = set()
+    for text in texts:
+        reference = Reference.parse(text, place="name")
+        names.add(str(reference.canonical))
+        if not text.endswith(str(reference.tag_or_digest)):
+            names.add(reference.name)
+    return [image for image in images if image.name in names or _repository(image.name) in names]
+
+
+def _repository(name: str) -> str:
+    before, _, _ = name.partition("@")
+    head, slash, last = before.rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
+
+
+def _row(image: Image, size_bytes: int, *, in_full: bool) -> tuple[str, str, str, str, str]:
     digest = str(image.target.digest) if in_full else image.target.digest.encoded[:_SHORT]
-    return image.name, digest, _kind(image), age_text(image.updated_at)
+    return image.name, digest, _kind(image), size_text(size_bytes), age_text(image.updated_at)
 
 
 def _kind(image: Image) -> str:
@@ -47,10 +77,11 @@ def _kind(image: Image) -> str:
     return "index" if image.target.media_type in INDEXES else "manifest"
 
 
-def _json(image: Image) -> dict[str, object]:
+def _json(image: Image, size_bytes: int) -> dict[str, object]:
     return {
         "name": image.name,
         "target": image.target.to_json(),
+        "size": size_bytes,
         "createdAt": time_text(image.created_at),
         "updatedAt": time_text(image.updated_at),
         "labels": dict(image.labels),

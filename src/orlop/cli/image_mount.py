@@ -5,30 +5,40 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .command import Command, Parser, say
-from .session import find_image
+from orlop.errors import InvalidArgument
+
+from .command import IMAGE_HELP, Command, Parser, say
+from .image_lookup import find_image
+from .output import write_json
 
 if TYPE_CHECKING:
     import argparse
+
+    from orlop.image.documents import Chosen
 
     from .session import Session
 
 
 def _add_arguments(parser: Parser) -> None:
-    parser.add_argument("image", help="the image's name")
+    parser.add_argument("image", help=IMAGE_HELP)
     parser.add_argument("target", type=Path, help="the directory, which must be there")
     parser.add_argument("--rw", action="store_true", help="writable; what is written is lost with the mount")
     parser.add_argument("--platform", default="", help="OS/ARCH[/VARIANT] instead of this machine's")
 
 
 def _run(session: Session, arguments: argparse.Namespace) -> int:
+    if not arguments.target.is_dir():
+        raise InvalidArgument(f"target: {arguments.target} is no directory", hint=f"mkdir {arguments.target}")
     mount_image(session, arguments.image, arguments.target, platform=arguments.platform, is_writable=arguments.rw)
-    say(str(arguments.target))
+    if session.is_json:
+        write_json({"target": str(arguments.target)})
+    else:
+        say(str(arguments.target))
     return 0
 
 
-def mount_image(session: Session, name: str, target: Path, *, platform: str, is_writable: bool) -> None:
-    """Mount an image by its name, unpacking it first if it is not."""
+def mount_image(session: Session, name: str, target: Path, *, platform: str, is_writable: bool) -> Chosen:
+    """Mount an image, unpacking it first if it is not; returns which one that was."""
     from orlop.image.documents import choose
     from orlop.image.mounted import ensure_unpacked, mount_snapshot
 
@@ -38,6 +48,7 @@ def mount_image(session: Session, name: str, target: Path, *, platform: str, is_
         snapshotter = session.snapshotter_name(store)
         snapshot = session.run(ensure_unpacked(store, chosen, snapshotter, session.unpacker(), lease_id=lease.id))
         mount_snapshot(store.snapshotter(snapshotter), snapshot, target, is_writable=is_writable)
+    return chosen
 
 
 COMMAND = Command(_add_arguments, _run)

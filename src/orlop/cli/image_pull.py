@@ -28,7 +28,13 @@ def _add_arguments(parser: Parser) -> None:
 def add_registry_arguments(parser: Parser) -> None:
     """The flags of all commands that speak with a registry."""
     parser.add_argument("--plain-http", action="store_true", help="speak HTTP to the registry, without TLS")
-    parser.add_argument("-u", "--user", default="", metavar="NAME[:PASSWORD]", help="instead of docker's files")
+    parser.add_argument(
+        "-u",
+        "--user",
+        default="",
+        metavar="NAME[:PASSWORD]",
+        help="who to be, instead of what docker's and podman's files say; without PASSWORD it is asked for",
+    )
 
 
 def _run(session: Session, arguments: argparse.Namespace) -> int:

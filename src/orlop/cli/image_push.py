@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .command import Command, Parser, say
+from .command import IMAGE_HELP, Command, Parser, say
+from .image_lookup import find_image
 from .image_pull import add_registry_arguments
 from .output import write_json
 from .progress_display import shown
-from .session import Session, find_image
 
 if TYPE_CHECKING:
     import argparse
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from orlop.oci.descriptor import Descriptor
     from orlop.oci.reference import Reference
 
+    from .session import Session
+
 
 def _add_arguments(parser: Parser) -> None:
-    parser.add_argument("image", help="the image's name in the store")
+    parser.add_argument("image", help=IMAGE_HELP)
     parser.add_argument("to", nargs="?", default="", help="the reference to push it to, if it is another one")
     parser.add_argument("--platform", default="", help="push the image of this platform only")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")

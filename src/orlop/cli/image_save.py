@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from orlop.errors import FailedPrecondition, InvalidArgument
 
-from .command import Command, Parser
-from .session import find_image
+from .command import IMAGE_HELP, Command, Parser
+from .image_lookup import find_image
 
 if TYPE_CHECKING:
     import argparse
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _add_arguments(parser: Parser) -> None:
-    parser.add_argument("images", nargs="+", metavar="image", help="the image's name")
+    parser.add_argument("images", nargs="+", metavar="image", help=IMAGE_HELP)
     parser.add_argument("-o", "--output", type=Path, default=None, help="the file, instead of stdout")
     parser.add_argument("--archive", choices=("oci", "docker"), default="oci", help="which archive; docker reads both")
     parser.add_argument("--platform", action="append", default=[], help="only the images of these platforms")

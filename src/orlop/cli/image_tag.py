@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .command import Command, Parser
-from .session import Session, find_image
+from .command import IMAGE_HELP, Command, Parser
+from .image_lookup import find_image
+from .output import write_json
 
 if TYPE_CHECKING:
     import argparse
 
+    from .session import Session
+
 
 def _add_arguments(parser: Parser) -> None:
-    parser.add_argument("image", help="the image")
+    parser.add_argument("image", help=IMAGE_HELP)
     parser.add_argument("names", nargs="+", metavar="name", help="its new name")
 
 
 def _run(session: Session, arguments: argparse.Namespace) -> int:
     from orlop.oci.reference import Reference
 
-    names = [Reference.parse(name, place="name") for name in arguments.names]
+    names = [str(Reference.parse(name, place="name").canonical) for name in arguments.names]
     with session.store() as store:
         image = find_image(store, arguments.image)
         for name in names:
-            store.images.put(str(name.canonical), image.target, labels=image.labels)
+            store.images.put(name, image.target, labels=image.labels)
+    if session.is_json:
+        write_json({"names": names, "target": image.target.to_json()})
     return 0
 
 

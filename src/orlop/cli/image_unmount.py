@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orlop.errors import NotFound
+
 from .command import Command, Parser
+from .output import write_json
 
 if TYPE_CHECKING:
     import argparse
@@ -18,11 +21,29 @@ def _add_arguments(parser: Parser) -> None:
 
 
 def _run(session: Session, arguments: argparse.Namespace) -> int:
+    unmount_image(session, arguments.target)
+    if session.is_json:
+        write_json({"target": str(arguments.target)})
+    return 0
+
+
+def unmount_image(session: Session, target: Path) -> None:
+    """Unmount an image, whichever snapshotter it was mounted with.
+
+    Raises:
+        NotFound: no image of this namespace is mounted there.
+        KernelError: somebody uses it (EBUSY).
+    """
     from orlop.image.mounted import unmount_snapshot
 
     with session.store() as store:
-        unmount_snapshot(store.snapshotter(session.snapshotter_name(store)), arguments.target)
-    return 0
+        for snapshotter in session.snapshotters(store):
+            try:
+                unmount_snapshot(snapshotter, target)
+            except NotFound:
+                continue
+            return
+        raise NotFound(f'{target}: no image of namespace "{store.namespace}" is mounted there')
 
 
 COMMAND = Command(_add_arguments, _run)

@@ -2,93 +2,129 @@
 
 from __future__ import annotations
 
-import argparse
-import importlib
-import logging
+import io
+import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orlop import __version__
 from orlop.errors import InvalidArgument, OrlopError
 
-from . import command_table, settings
-from .command import Command, Parser
-from .session import Session
+from . import command_line, command_table
+from .output import printable
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
+
+    from .session import Session
+
+_INTERRUPTED = 130  # what a shell reports of a program that SIGINT has ended
+_READER_GONE = 141  # the same for SIGPIPE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; returns the exit code: 0, 1 for an error that was told, 130 for ^C."""
+    """Run one command line; returns the exit code: 0, or 1 for an error that was told; 130 for ^C, 141 for SIGPIPE."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text in this locale
     try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
+        try:
+            code = _run(list(sys.argv[1:] if argv is None else argv))
+        except SystemExit as done:  # argparse has printed what --help and --version want
+            code = int(done.code or 0)
+        sys.stdout.flush()  # before the exit code says that all went well
     except OrlopError as err:
-        sys.stderr.write(f"orlop: {err}\n")
-        for note in getattr(err, "__notes__", ()):
-            sys.stderr.write(f"orlop: {note}\n")
+        _tell(err, str(err))
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("orlop: interrupted\n")
-        return 130
+        return _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; the interpreter must not complain about it at its end.
-        sys.stderr.close()
+        _close_stdout()
+        return _READER_GONE
+    except OSError as err:
+        _close_stdout()
+        _tell(err, _os_error(err))
         return 1
+    return code
+
+
+def _tell(err: Exception, text: str) -> None:
+    """Each error and note is one line, whatever the names in it hold."""
+    for line in (text, *getattr(err, "__notes__", ())):
+        sys.stderr.write(f"orlop: {printable(line)}\n")
+
+
+def _os_error(err: OSError) -> str:
+    """What no layer has put into words."""
+    from orlop.linux.errno_text import errno_advice, errno_name_and_text
+
+    if not err.errno:
+        return str(err)
+    name, text = errno_name_and_text(err.errno)
+    where = "".join(f"{place}: " for place in (err.filename, err.filename2) if place is not None)
+    advice = errno_advice(err.errno, "")
+    return f"{where}{name} ({text})" + (f"; {advice}" if advice else "")
+
+
+def _close_stdout() -> None:
+    """What is left to write cannot be; the interpreter must not try again, and complain, at its end."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 def _run(argv: list[str]) -> int:
-    options = _global_parser().parse_args(argv)
-    if options.help or not options.words:
-        print_help = sys.stdout if options.help else sys.stderr
-        print_help.write(_overview())
+    options = command_line.global_parser().parse_args(argv)
+    words: list[str] = options.words
+    if words[:1] == ["help"]:
+        return _help(words[1:])
+    if options.help or not words:
+        (sys.stdout if options.help else sys.stderr).write(command_line.overview())
         return 0 if options.help else 1
-    found = command_table.find(options.words)
+    found = command_table.find(words)
     if found is None:
-        raise InvalidArgument(f'"{" ".join(options.words[:2])}" is not a command', hint="see `orlop --help`")
+        return _group(words)
     name, rest = found
-    command = _load(name)
-    parser = Parser(prog=f"orlop {' '.join(name)}", description=command_table.COMMANDS[name].help)
-    command.add_arguments(parser)
-    arguments = parser.parse_args(rest)
+    command = command_line.load(name)
+    arguments = command_line.command_parser(name).parse(rest)
+    return command.run(_session(options, arguments), arguments)
+
+
+def _help(words: list[str]) -> int:
+    """`orlop help COMMAND`."""
+    found = command_table.find(words) if words else None
+    if found is None and words:
+        return _group(words)
+    sys.stdout.write(command_line.command_parser(found[0]).format_help() if found else command_line.overview())
+    return 0
+
+
+def _group(words: list[str]) -> int:
+    """Help for `orlop image`, which is no command but the beginning of some.
+
+    Raises:
+        InvalidArgument: it is not even that.
+    """
+    members = command_table.group(words[0])
+    behind = [word for word in words[1:] if word not in {"-h", "--help"}]
+    if not members or behind:
+        text = " ".join(words[: 2 if members else 1])
+        near = command_table.nearest(words)
+        hint = f"did you mean `orlop {near}`" if near else "see `orlop --help`"
+        raise InvalidArgument(f'"{text}" is not a command', hint=hint)
+    is_asked_for = len(words) > 1
+    (sys.stdout if is_asked_for else sys.stderr).write(command_line.group_overview(words[0], members))
+    return 0 if is_asked_for else 1
+
+
+def _session(options: argparse.Namespace, arguments: argparse.Namespace) -> Session:
+    import logging
+
+    from . import settings
+    from .session import Session
+
     flags = {one.key: getattr(options, one.key) for one in settings.SETTINGS if one.flag}
     chosen = settings.load(options.config, {key: value for key, value in flags.items() if value is not None})
     logging.basicConfig(level=chosen.text("log_level").upper(), format="%(levelname)s %(message)s", stream=sys.stderr)
-    return command.run(Session(chosen, is_json=options.format == "json"), arguments)
-
-
-def _load(name: tuple[str, ...]) -> Command:
-    module = importlib.import_module(f"orlop.cli.{command_table.COMMANDS[name].module}")
-    command: Command = module.COMMAND
-    return command
-
-
-def _global_parser() -> Parser:
-    parser = Parser(prog="orlop", add_help=False)
-    parser.add_argument("-h", "--help", action="store_true")
-    parser.add_argument("--version", action="version", version=f"orlop version {__version__}")
-    parser.add_argument("--config", type=Path)
-    parser.add_argument("--format", choices=("table", "json"), default="table")
-    for setting in settings.SETTINGS:
-        if setting.flag:
-            flags = ["-n", setting.flag] if setting.key == "namespace" else [setting.flag]
-            parser.add_argument(*flags, dest=setting.key, choices=setting.choices or None)
-    parser.add_argument("words", nargs=argparse.REMAINDER)
-    return parser
-
-
-def _overview() -> str:
-    flags = "\n".join(
-        f"  {'-n, ' if one.key == 'namespace' else '    '}{one.flag:14}{one.doc} ({one.default})"
-        for one in settings.SETTINGS
-        if one.flag
-    )
-    return (
-        "usage: orlop [OPTIONS] COMMAND [ARGUMENTS]\n\n"
-        f"commands:\n{command_table.overview()}\n\n"
-        f"options:\n{flags}\n"
-        f"      --config FILE Configuration file. Default: {settings.DEFAULT_FILE}\n"
-        "      --format FORMAT  table or json\n      --version\n"
-        "  -h, --help    Behind a command: that command's help.\n"
-    )
+    output = getattr(arguments, "format", None) or options.format or "table"
+    return Session(chosen, is_json=output == "json")

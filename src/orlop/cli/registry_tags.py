@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orlop.errors import InvalidArgument
+
 from .command import Command, Parser, say
 from .image_pull import add_registry_arguments
 from .output import printable, write_json
@@ -33,6 +35,8 @@ async def _tags(session: Session, arguments: argparse.Namespace) -> list[str]:
     from orlop.oci.reference import Reference
 
     reference = Reference.parse(arguments.repository, place="repository")
+    if arguments.repository.endswith((f":{reference.tag}", f"@{reference.digest}")):
+        raise InvalidArgument(f"repository: {reference} is one image", hint=f"write {reference.familiar_name}")
     async with session.registry(reference, plain_http=arguments.plain_http, user=arguments.user) as registry:
         return await registry.tags()
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import getpass
-from contextlib import contextmanager
+import os
+from contextlib import contextmanager, suppress
+from errno import EACCES, EPERM, EROFS
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from orlop.errors import InvalidArgument, KernelError, PermissionDenied, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
     from pathlib import Path
 
-    from orlop.image.contract import Image
+    from orlop.errors import OrlopError
     from orlop.image.layers import Unpack
     from orlop.image.pull import Verify
     from orlop.metadata.store import Store
     from orlop.oci.platform import Platform
     from orlop.oci.reference import Reference
     from orlop.registry.client import RegistryClient
+    from orlop.registry.credentials import Credential
     from orlop.snapshot.contract import Snapshotter
 
     from .settings import Settings
@@ -41,13 +44,17 @@ class Session:
         from orlop.snapshot.choice import NAMES, open_snapshotter
 
         settings = self.settings
-        with Store.open(
-            settings.path("root"),
-            state=settings.path("state"),
-            content=LocalContentStore,
-            snapshotters={name: partial(_open_in, open_snapshotter, name) for name in NAMES},
-            namespace=settings.text("namespace"),
-        ) as store:
+        try:
+            opened = Store.open(
+                settings.path("root"),
+                state=settings.path("state"),
+                content=LocalContentStore,
+                snapshotters={name: partial(_open_in, open_snapshotter, name) for name in NAMES},
+                namespace=settings.text("namespace"),
+            )
+        except (KernelError, PermissionDenied) as err:
+            raise _for_user(err) from err
+        with opened as store:
             yield store
 
     def snapshotter_name(self, store: Store) -> str:
@@ -58,17 +65,27 @@ class Session:
         directory.mkdir(mode=0o700, exist_ok=True)
         return chosen_name(self.settings.text("snapshotter"), directory)
 
+    def snapshotters(self, store: Store) -> Iterator[Snapshotter]:
+        """The snapshotter of the settings, then the others that this store has had: one of them has what is sought."""
+        first = self.snapshotter_name(store)
+        yield store.snapshotter(first)
+        for directory in sorted((store.root / "snapshots").iterdir()):
+            if directory.is_dir() and directory.name != first and not directory.name.startswith("."):
+                with suppress(Unavailable, InvalidArgument):  # it cannot work here any longer; it is no snapshotter's
+                    yield store.snapshotter(directory.name)
+
     def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         """Do asynchronous work to its end; ^C cancels it, and it tidies up before KeyboardInterrupt is raised."""
+        import asyncio
+
         return asyncio.run(work)
 
     def registry(self, reference: Reference, *, plain_http: bool, user: str = "") -> RegistryClient:
         """A client of the reference's repository. `user` is NAME:PASSWORD, instead of what docker's files know."""
         from orlop.registry.client import open_registry
-        from orlop.registry.credentials import Credential, FixedCredentials, default_credentials
+        from orlop.registry.credentials import FixedCredentials, default_credentials
 
-        name, _, password = user.partition(":")
-        credential = Credential(name, password or getpass.getpass(f"Password of {name}: ")) if user else None
+        credential = _credential(user) if user else None
         return open_registry(
             reference.domain,
             reference.path,
@@ -116,12 +133,23 @@ def _open_in(open_snapshotter: Callable[[str, Path], Snapshotter], name: str, di
     return open_snapshotter(name, directory.parent)
 
 
-def find_image(store: Store, text: str) -> Image:
-    """The image that a user names: by a reference, short or full.
+def _credential(user: str) -> Credential:
+    from orlop.registry.credentials import Credential
 
-    Raises:
-        NotFound: there is none.
-    """
-    from orlop.oci.reference import Reference
+    name, colon, password = user.partition(":")
+    if not colon:
+        import getpass
 
-    return store.images.get(str(Reference.parse(text).canonical))
+        try:
+            password = getpass.getpass(f"Password of {name}: ")
+        except EOFError:
+            raise InvalidArgument("--user: no password", hint="write NAME:PASSWORD, or type it") from None
+    return Credential(name, password)
+
+
+def _for_user(err: KernelError | PermissionDenied) -> OrlopError:
+    """Why the store cannot be opened; to a user that is not root, with what there is to do."""
+    is_forbidden = isinstance(err, PermissionDenied) or err.errno in {EACCES, EPERM, EROFS}
+    if not is_forbidden or os.geteuid() == 0:
+        return err
+    return PermissionDenied(err.message, hint="run orlop as root, or give it a --root and a --state of your own")

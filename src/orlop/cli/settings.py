@@ -6,8 +6,6 @@ from the same declarations.
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +26,7 @@ class Setting:
     default: str | int | tuple[str, ...]
     doc: str
     flag: str = ""
+    value: str = ""  # what the flag takes, as help calls it
     choices: tuple[str, ...] = ()
     least: int = 0
 
@@ -51,14 +50,15 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("root", "/var/lib/orlop", "Directory of images, snapshots and the database.", "--root"),
-    Setting("state", "/run/orlop", "Directory of what need not survive a reboot.", "--state"),
-    Setting("namespace", "default", "Whose images: namespaces do not see each other's.", "--namespace"),
+    Setting("root", "/var/lib/orlop", "Directory of images, snapshots and the database.", "--root", "DIR"),
+    Setting("state", "/run/orlop", "Directory of what need not survive a reboot.", "--state", "DIR"),
+    Setting("namespace", "default", "Whose images: namespaces do not see each other's.", "--namespace", "NAME"),
     Setting(
         "snapshotter",
         "auto",
         "How layers become a root file system. `auto` is erofs where the kernel can, overlayfs else.",
         "--snapshotter",
+        "NAME",
         choices=("auto", "erofs", "overlayfs", "native"),
     ),
     Setting(
@@ -66,6 +66,7 @@ SETTINGS = (
         "warning",
         "Least level of what is logged to stderr.",
         "--log-level",
+        "LEVEL",
         choices=("debug", "info", "warning", "error"),
     ),
     Setting(
@@ -93,6 +94,10 @@ class Settings:
 
     def __init__(self, values: Mapping[str, str | int | tuple[str, ...]]) -> None:
         self._values = {one.key: one.default for one in SETTINGS} | dict(values)
+
+    def values(self) -> dict[str, str | int | tuple[str, ...]]:
+        """All of them."""
+        return dict(self._values)
 
     def text(self, key: str) -> str:
         """A setting that is a text."""
@@ -141,6 +146,8 @@ def _from_file(path: Path, *, is_asked_for: bool) -> dict[str, str | int | tuple
         raise InvalidArgument(f"--config: {path} does not exist") from None
     except (OSError, UnicodeDecodeError) as err:
         raise InvalidArgument(f"{path}: cannot be read: {err}") from err
+    import tomllib
+
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as err:
@@ -161,6 +168,8 @@ def _flat(table: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
 def _known(key: str, path: Path) -> Setting:
     setting = _BY_KEY.get(key)
     if setting is None:
+        import difflib
+
         near = difflib.get_close_matches(key, _BY_KEY, n=1)
         raise InvalidArgument(
             f"{path}: {key} is not a setting", hint=f"did you mean {near[0]}" if near else "see `orlop config`"

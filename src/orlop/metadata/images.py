@@ -10,6 +10,7 @@ from orlop.errors import InvalidArgument, NotFound
 from orlop.image.contract import Image
 from orlop.oci.descriptor import Descriptor
 
+from .footprint import Footprint, footprints
 from .labels import checked_labels, decoded_labels, encoded_labels
 from .namespaces import ensure_namespace
 
@@ -43,6 +44,12 @@ class NamespacedImages:
         with self._database.read() as connection:
             rows = connection.execute(query, (self._namespace,)).fetchall()
         return map(_image, rows)
+
+    def footprints(self) -> dict[str, Footprint]:
+        """What each image takes, and the digests of its documents, by its target's digest."""
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT digest FROM images WHERE namespace = ?", (self._namespace,)).fetchall()
+            return footprints(connection, self._namespace, (digest for (digest,) in rows))
 
     def put(self, name: str, target: Descriptor, *, labels: Mapping[str, str] | None = None) -> Image:
         """Make the name point at `target`, whether there is such a name or not. Labels None: as they are.
