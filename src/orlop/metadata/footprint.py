@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _CHILD = f"{GC_REF_CONTENT}."
 _LAYER = f"{GC_REF_CONTENT}.l."
+_decode = json.JSONDecoder().raw_decode  # of what we have encoded ourselves: twice as fast as json.loads
 # One pass over the rows; of blobs that hold none, the labels need not even be brought.
 _QUERY = "SELECT digest, size, CASE WHEN instr(labels, ?) THEN labels END FROM blobs WHERE namespace = ?"
 
@@ -46,7 +47,7 @@ def _footprint(target: str, sizes: dict[str, int], labels: dict[str, str]) -> Fo
     documents, blobs, waiting = {target}, {target}, [target]
     while waiting:
         texts = labels.get(waiting.pop())
-        for label, child in json.loads(texts).items() if texts else ():
+        for label, child in _decode(texts)[0].items() if texts else ():
             if not label.startswith(_CHILD) or child in blobs:
                 continue
             blobs.add(child)
