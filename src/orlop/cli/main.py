@@ -39,12 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("orlop: interrupted\n")
         return _INTERRUPTED
     except BrokenPipeError:
-        _close_stdout()
         return _READER_GONE
     except OSError as err:
-        _close_stdout()
         _tell(err, _os_error(err))
         return 1
+    finally:
+        _end_stdout()
     return code
 
 
@@ -66,11 +66,14 @@ def _os_error(err: OSError) -> str:
     return f"{where}{name} ({text})" + (f"; {advice}" if advice else "")
 
 
-def _close_stdout() -> None:
-    """What is left to write cannot be; the interpreter must not try again, and complain, at its end."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)
+def _end_stdout() -> None:
+    """What can be written no more is dropped: the interpreter would try again at its end, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
 
 
 def _run(argv: list[str]) -> int:

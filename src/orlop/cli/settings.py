@@ -56,7 +56,7 @@ SETTINGS = (
     Setting(
         "snapshotter",
         "auto",
-        "How layers become a root file system. `auto` is erofs where the kernel can, overlayfs else.",
+        "How layers become a root file system; auto is erofs where the kernel can, else overlayfs.",
         "--snapshotter",
         "NAME",
         choices=("auto", "erofs", "overlayfs", "native"),
