@@ -6,13 +6,14 @@ import asyncio
 import json
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from orlop.cli import settings
 from orlop.cli.main import main
 from orlop.cli.session import Session
+from orlop.errors import Unavailable
 from registry.memory_registry import MemoryRegistry
 from registry.served import serving
 from unit.image.images import image_of
@@ -96,6 +97,11 @@ def put_image(store: Store, *names: str, text: str) -> Descriptor:
     return found
 
 
+def cannot_be_opened(name: str, _base: Path) -> NoReturn:
+    """In place of `open_snapshotter`."""
+    raise Unavailable(f"{name}: broken")
+
+
 @pytest.fixture
 def orlop(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Orlop:
     monkeypatch.setattr(settings, "DEFAULT_FILE", tmp_path / "no such file")
@@ -110,6 +116,7 @@ class Running:
 
     domain: str
     memory: MemoryRegistry
+    loop: asyncio.AbstractEventLoop
 
 
 @pytest.fixture
@@ -131,7 +138,7 @@ def registry() -> Iterator[Running]:
     thread.start()
     try:
         assert is_up.wait(_DEADLINE_S), "the registry does not come up"
-        yield Running(domains[0], memory)
+        yield Running(domains[0], memory, loop)
     finally:
         loop.call_soon_threadsafe(is_over.set)
         thread.join(_DEADLINE_S)

@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 
 _SOURCES = str(Path(main_module.__file__).resolve().parents[2])
 PROGRAM = [sys.executable, "-c", "import sys; from orlop.cli.main import main; sys.exit(main())"]
-_ENVIRONMENT = {**os.environ, "PYTHONPATH": _SOURCES}
+
+
+def environment() -> dict[str, str]:
+    """The test's, in which `PROGRAM` finds the sources."""
+    return {**os.environ, "PYTHONPATH": _SOURCES}
 
 
 def _run(*words: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*PROGRAM, *words],
-        env=_ENVIRONMENT,
+        env=environment(),
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,0 +1,109 @@
+"""`orlop pull`, from a registry of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .test_main import PROGRAM, environment
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from .conftest import Orlop, Running
+
+_DEADLINE_S = 30.0
+
+
+@pytest.fixture
+def name(orlop: Orlop, registry: Running) -> str:
+    """An image that the registry has, and the store has not."""
+    orlop.put("docker.io/library/a:1")
+    name = f"{registry.domain}/b/c:1"
+    orlop.out("push", "-q", "a:1", name)
+    orlop.out("rmi", "a:1")
+    return name
+
+
+def test_an_image_is_fetched_and_named(orlop: Orlop, name: str) -> None:
+    done = orlop("pull", "--no-unpack", name)
+    [row] = orlop("images", "--format", "json").json
+    assert (done.code, done.out) == (0, f"{name}@{row['target']['digest']}\n")
+    assert (row["name"], row["size"]) == (name, orlop("image", "inspect", name).json[0]["size"])
+    assert done.err.count("  done\n") == 3, "configuration and layers, a line for each, as stderr is no terminal"
+    again = orlop("pull", "--no-unpack", name)
+    assert again.err.count("  there already\n") == 3
+
+
+def test_quiet_says_what_it_is_and_no_more(orlop: Orlop, name: str) -> None:
+    assert orlop.out("pull", "-q", "--no-unpack", name).startswith(f"{name}@sha256:")
+
+
+def test_json_is_all_that_is_printed(orlop: Orlop, name: str) -> None:
+    done = orlop("--format", "json", "pull", "--no-unpack", name)
+    assert (done.json["name"], done.json["snapshot"], done.err) == (name, "", "")
+    assert done.json["manifest"] == done.json["target"]["digest"]
+
+
+@pytest.mark.needs_root
+def test_it_is_unpacked_for_the_snapshotter_that_is_asked_for(orlop: Orlop, name: str) -> None:
+    done = orlop("--snapshotter", "native", "--format", "json", "pull", name).json
+    [inspected] = orlop("image", "inspect", name).json
+    assert done["snapshot"] == inspected["chainId"]
+    assert orlop("df", "--format", "json").json["namespaces"][0]["snapshots"] == {"native": 2}
+
+
+def test_a_tag_that_is_not_there_is_one_line_with_the_registrys_words(orlop: Orlop, registry: Running) -> None:
+    line = orlop.error("pull", "-q", f"{registry.domain}/b/none:1")
+    assert registry.domain in line
+    assert "none" in line
+
+
+def test_a_registry_that_is_not_there_is_named(orlop: Orlop) -> None:
+    assert "127.0.0.1:1" in orlop.error("pull", "-q", "127.0.0.1:1/a:1")
+
+
+def test_a_user_without_a_password_is_asked_for_it(orlop: Orlop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_terminal(_prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", no_terminal)
+    assert orlop.error("pull", "-u", "me", "127.0.0.1:1/a:1") == (
+        "--user: no password; write NAME:PASSWORD, or type it"
+    )
+
+
+def test_an_interrupt_ends_it_with_130_and_leaves_nothing(orlop: Orlop, registry: Running, name: str) -> None:
+    has_begun = threading.Event()
+    is_over = asyncio.Event()
+
+    async def stall(request: web.BaseRequest) -> None:
+        if "/blobs/" in request.path:
+            has_begun.set()
+            await is_over.wait()
+
+    registry.memory.fault = stall
+    words = [*PROGRAM, *orlop.options, "pull", "--no-unpack", name]
+    with subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as pull:
+        try:
+            assert has_begun.wait(_DEADLINE_S), "the pull asks for a blob"
+            os.kill(pull.pid, signal.SIGINT)
+            out, err = pull.communicate(timeout=_DEADLINE_S)
+        finally:
+            pull.kill()
+            registry.loop.call_soon_threadsafe(is_over.set)
+    assert (pull.returncode, out) == (130, "")
+    assert err.splitlines()[-1] == "orlop: interrupted"
+    assert "Traceback" not in err
+    assert orlop.out("images", "-q") == ""
+    orlop.out("prune")
+    [namespace] = orlop("df", "--format", "json").json["namespaces"]
+    assert (namespace["blobs"], namespace["ingests"]) == (0, 0)
+    with orlop.session().store() as store:
+        assert list(store.leases.list()) == []
