@@ -12,19 +12,20 @@ from orlop.oci.image_json import CONFIG_MAX_BYTES, MANIFEST_MAX_BYTES
 from orlop.oci.index_selection import candidates
 from orlop.oci.manifest import Index, Manifest, parse_manifest
 from orlop.oci.media_types import CONFIGS
+from orlop.oci.platform import rank
 
 from .contract import GC_REF_CONTENT
 from .layers import Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from orlop.content.contract import ContentStore
     from orlop.oci.descriptor import Descriptor
     from orlop.oci.digest import Digest
     from orlop.oci.platform import Platform
 
-_NESTED_MAX = 3  # indexes in indexes
+NESTED_MAX = 3  # indexes in indexes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,26 +85,40 @@ def is_there(content: ContentStore, digest: Digest) -> bool:
 def platform_manifests(content: ContentStore, target: Descriptor, host: Platform) -> list[Descriptor]:
     """The manifests that can be the host's image, best first; of a target that is a manifest, itself.
 
-    Nested indexes that are in the store are looked into.
+    Nested indexes that are in the store are looked into. What an index does not say for what it is, is the host's image
+    if its configuration says so.
 
     Raises:
         InvalidArgument: indexes are nested too deep.
     """
-    return list(_manifests(content, target, host, _NESTED_MAX))
+    return list(_manifests(content, target, host, NESTED_MAX))
 
 
 def _manifests(content: ContentStore, target: Descriptor, host: Platform, depth: int) -> Iterator[Descriptor]:
     document = read_document(content, target)
     if isinstance(document, Manifest):
-        yield target
+        if depth == NESTED_MAX or target.platform is not None or runs_here(content, target, host):
+            yield target
         return
     if depth == 0:
-        raise InvalidArgument(f"index {target.digest}: is nested more than {_NESTED_MAX} deep")
+        raise InvalidArgument(f"index {target.digest}: is nested more than {NESTED_MAX} deep")
     for descriptor in candidates(document, host):
         try:
             yield from _manifests(content, descriptor, host, depth - 1)
         except NotFound:
             continue
+
+
+def runs_here(content: ContentStore, descriptor: Descriptor, host: Platform) -> bool:
+    """Whether the host runs the image, as its configuration says; it does not run an artifact.
+
+    Raises:
+        NotFound: manifest or configuration are not in the store.
+    """
+    document = read_document(content, descriptor)
+    if not isinstance(document, Manifest) or not document.is_image:
+        return False
+    return rank(read_image(content, descriptor, name=str(descriptor.digest)).config.platform, host) is not None
 
 
 def choose(content: ContentStore, target: Descriptor, host: Platform, *, name: str) -> Chosen:
@@ -134,7 +149,7 @@ def read_image(content: ContentStore, descriptor: Descriptor, *, name: str) -> C
     return Chosen(descriptor=descriptor, manifest=manifest, config=config)
 
 
-def child_labels(document: Manifest | Index, present: Iterator[Descriptor] | list[Descriptor]) -> Mapping[str, str]:
+def child_labels(document: Manifest | Index, present: Iterable[Descriptor]) -> Mapping[str, str]:
     """The labels by which a document holds those of its children that are in the store, as containerd names them."""
     labels: dict[str, str] = {}
     there = {one.digest for one in present}

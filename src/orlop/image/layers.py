@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import os
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orlop.archive.contract import UnpackJob
-from orlop.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from orlop.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, OrlopError
+from orlop.oci.field_checks import shown
 from orlop.oci.media_types import LAYER_COMPRESSION
 
-from .concurrency import all_of, end_all, next_of
+from .concurrency import all_of, end_all, in_thread, next_of, opened_in_thread
 from .contract import UNCOMPRESSED, Event, Step
 from .fetch import fetch
+from .layer_stream import LayerStream
+from .sources import add_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from orlop.archive.contract import UnpackResult
     from orlop.content.contract import ContentStore
@@ -29,11 +30,10 @@ if TYPE_CHECKING:
     from orlop.snapshot.contract import Snapshotter
 
     from .contract import Watcher
+    from .fetch import Copy
 
     # It takes the stream's file descriptor over, and closes it when nobody will read it any more.
     Unpack = Callable[[UnpackJob, int], Coroutine[object, object, UnpackResult]]
-
-_PIPE_BYTES = 1 << 20  # the most that an unprivileged user may ask for by default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +51,24 @@ class Layer:
         Raises:
             InvalidArgument: it is not a layer of a kind that is known.
         """
-        compression = LAYER_COMPRESSION.get(self.descriptor.media_type)
-        if compression is None:
+        self.check()
+        return LAYER_COMPRESSION[self.descriptor.media_type]
+
+    def check(self) -> None:
+        """Raise InvalidArgument where it cannot be unpacked."""
+        if self.descriptor.media_type not in LAYER_COMPRESSION:
             raise InvalidArgument(
                 f'layer {self.descriptor.digest}: media type "{self.descriptor.media_type}" cannot be unpacked'
             )
-        return compression
+
+    def must_be(self, result: UnpackResult) -> None:
+        """Raise FailedPrecondition where it has been unpacked to something else than its diff id."""
+        if result.diff_id != self.diff_id:
+            raise FailedPrecondition(
+                f"layer {self.descriptor.digest}: unpacks to {result.diff_id}, not to {self.diff_id} as the image's "
+                "configuration says",
+                hint="the image is broken, or not the one that was built",
+            )
 
 
 class LayerWork:
@@ -78,16 +90,19 @@ class LayerWork:
         self._turn = asyncio.Semaphore(at_once)
         self._labels = dict(labels or {})
 
-    async def fetch_all(self, layers: Sequence[Layer]) -> None:
+    async def fetch_all(self, blobs: Sequence[Descriptor]) -> None:
         """Have all blobs in the store."""
-        await all_of(self._fetch_in_turn(layer) for layer in layers)
+        await all_of(self._fetch_in_turn(blob) for blob in blobs)
 
     async def unpack_all(self, layers: Sequence[Layer], snapshotter: Snapshotter, unpack: Unpack) -> str:
         """Have all blobs in the store and a snapshot of all layers; returns its name, "" of an image without layers.
 
         Raises:
             FailedPrecondition: a layer is not what its digest or diff id say. Nothing of it stays.
+            InvalidArgument: a layer is not of a kind that is known; nothing has been fetched then.
         """
+        for layer in layers:
+            layer.check()
         if snapshotter.takes_layers_apart:
             await self._apart(layers, snapshotter, unpack)
         else:
@@ -97,162 +112,167 @@ class LayerWork:
     async def _apart(self, layers: Sequence[Layer], snapshotter: Snapshotter, unpack: Unpack) -> None:
         # The largest first: one that began last would be unpacked alone, while the other processors have nothing to do.
         by_size = sorted(layers, key=lambda layer: layer.descriptor.size, reverse=True)
-        begun = {id(one): asyncio.ensure_future(self._unpacked(one, "", snapshotter, unpack)) for one in by_size}
-        keys = [begun[id(layer)] for layer in layers]
+        begun = {one.chain_id: asyncio.ensure_future(self._streamed(one, snapshotter, unpack)) for one in by_size}
+        keys = [begun[layer.chain_id] for layer in layers]
+        parent = ""
         try:
-            parent = ""
             for layer, key in zip(layers, keys, strict=True):
-                await asyncio.to_thread(_commit, snapshotter, layer, await next_of(key, keys), parent)
+                await in_thread(_commit, snapshotter, layer, await next_of(key, keys), parent)
                 parent = str(layer.chain_id)
-        finally:
+        except BaseException as error:
             await end_all(keys)
-            for key in keys:  # what has been committed is not there under its key any more
-                if not key.cancelled() and key.exception() is None:
-                    _remove(snapshotter, key.result())
+            # What has been committed is not there under its key any more.
+            made = [key.result() for key in keys if not key.cancelled() and key.exception() is None]
+            await in_thread(_discard, snapshotter, made, error)
+            raise
 
     async def _one_on_another(self, layers: Sequence[Layer], snapshotter: Snapshotter, unpack: Unpack) -> None:
-        await self.fetch_all(layers)
+        fetched = [asyncio.ensure_future(self._fetch_in_turn(layer.descriptor)) for layer in layers]
         parent = ""
-        for layer in layers:
-            key = await self._unpacked(layer, parent, snapshotter, unpack)
-            await asyncio.to_thread(_commit, snapshotter, layer, key, "")
-            parent = str(layer.chain_id)
+        try:
+            for layer, one in zip(layers, fetched, strict=True):
+                await next_of(one, fetched)
+                await self._stacked(layer, parent, snapshotter, unpack)
+                parent = str(layer.chain_id)
+        finally:
+            await end_all(fetched)
 
-    async def _unpacked(self, layer: Layer, parent: str, snapshotter: Snapshotter, unpack: Unpack) -> str:
+    async def _streamed(self, layer: Layer, snapshotter: Snapshotter, unpack: Unpack) -> str:
         """The key of an active snapshot with the layer in it; "" where there is a committed one already."""
         async with self._turn:
-            if _exists(snapshotter, str(layer.chain_id)):
-                await self._fetch(layer)
-                self._watcher.happened(Event(layer.descriptor.digest, Step.UNPACKED))
+            if await in_thread(_exists, snapshotter, layer):
+                await self._fetch(layer.descriptor)
+                self._tell(layer, Step.UNPACKED)
                 return ""
-            key = f"extract-{secrets.token_hex(8)} {layer.chain_id}"
-            await asyncio.to_thread(snapshotter.prepare, key, parent)
-            try:
-                await self._unpack(layer, key, snapshotter, unpack)
-            except BaseException:
-                await asyncio.to_thread(_remove, snapshotter, key)
-                raise
-            self._watcher.happened(Event(layer.descriptor.digest, Step.UNPACKED))
-            return key
 
-    async def _unpack(self, layer: Layer, key: str, snapshotter: Snapshotter, unpack: Unpack) -> None:
-        target = snapshotter.layer_target(key)
-        job = UnpackJob(
-            form=target.form.value,
-            directory=target.directory,
-            compression=layer.compression,
-            user_xattr=target.user_xattr,
-        )
-        result = await self._unpack_while_fetching(layer, job, unpack)
-        if result is None:
-            with self._content.open(layer.descriptor.digest) as blob:
-                self._watcher.happened(Event(layer.descriptor.digest, Step.UNPACKING))
-                os.lseek(blob.fileno(), 0, os.SEEK_SET)
-                result = await unpack(job, os.dup(blob.fileno()))
-        if result.diff_id != layer.diff_id:
-            raise FailedPrecondition(
-                f"layer {layer.descriptor.digest}: unpacks to {result.diff_id}, not to {layer.diff_id} as the image's "
-                "configuration says; the image is broken, or not the one that was built"
-            )
+            async def extract(job: UnpackJob) -> UnpackResult:
+                result = await self._unpacked_while_fetched(layer, job, unpack)
+                return result or await self._unpacked_from_store(layer, job, unpack)
 
-    async def _unpack_while_fetching(self, layer: Layer, job: UnpackJob, unpack: Unpack) -> UnpackResult | None:
-        """The result where the blob was fetched from its first byte on; None where it is there, but not unpacked."""
-        stream = _Stream(unpack, job)
+            return await self._extracted(layer, "", snapshotter, extract)
+
+    async def _stacked(self, layer: Layer, parent: str, snapshotter: Snapshotter, unpack: Unpack) -> None:
+        """Have the snapshot of a layer whose blob, and whose parent, are there."""
+        if await in_thread(_exists, snapshotter, layer):
+            self._tell(layer, Step.UNPACKED)
+            return
+
+        async def extract(job: UnpackJob) -> UnpackResult:
+            return await self._unpacked_from_store(layer, job, unpack)
+
+        key = await self._extracted(layer, parent, snapshotter, extract)
         try:
-            is_copied = await self._fetch(layer, copy_fd=stream.begin)
-            stream.end_of_data()
-            return await stream.result() if is_copied or stream.has_failed else None
+            await in_thread(_commit, snapshotter, layer, key, "")
         except BaseException as error:
-            # What the unpacker says of a stream is the reason; that the stream broke off is what follows from it.
-            failure = await stream.abandon()
-            if failure is not None and isinstance(error, Exception):
-                raise failure from error
+            await in_thread(_discard, snapshotter, [key], error)
             raise
+
+    async def _extracted(
+        self,
+        layer: Layer,
+        parent: str,
+        snapshotter: Snapshotter,
+        extract: Callable[[UnpackJob], Awaitable[UnpackResult]],
+    ) -> str:
+        """The key of a new active snapshot with the layer in it, which is what the image says of it."""
+        key = f"extract-{secrets.token_hex(8)} {layer.chain_id}"
+        try:
+            await in_thread(snapshotter.prepare, key, parent)
+            target = await in_thread(snapshotter.layer_target, key)
+            job = UnpackJob(
+                form=target.form.value,
+                directory=target.directory,
+                compression=layer.compression,
+                user_xattr=target.user_xattr,
+            )
+            layer.must_be(await extract(job))
+            # Not before: others believe the label.
+            await in_thread(add_labels, self._content, layer.descriptor.digest, {UNCOMPRESSED: str(layer.diff_id)})
+        except BaseException as error:
+            await in_thread(_discard, snapshotter, [key], error)
+            raise
+        self._tell(layer, Step.UNPACKED)
+        return key
+
+    async def _unpacked_from_store(self, layer: Layer, job: UnpackJob, unpack: Unpack) -> UnpackResult:
+        reader = await opened_in_thread(self._content.open, layer.descriptor.digest)
+        with reader:
+            stream_fd = os.dup(reader.fileno())
+        os.lseek(stream_fd, 0, os.SEEK_SET)
+        self._tell(layer, Step.UNPACKING)
+        return await unpack(job, stream_fd)
+
+    async def _unpacked_while_fetched(self, layer: Layer, job: UnpackJob, unpack: Unpack) -> UnpackResult | None:
+        """The result where the blob was fetched from its first byte on; None where it is there, but not unpacked.
+
+        An unpacker that fails ends the fetch, and its error is the one that is raised: at once, and not when the rest
+        of a large layer has come. But once all bytes are there, their digest has the first word: what the unpacker
+        says of wrong bytes is true of the registry's, and not of the image's.
+        """
+        stream = LayerStream(unpack, job)
+        unpacked = asyncio.ensure_future(stream.unpacked())
+        fetched = asyncio.ensure_future(self._fetch(layer.descriptor, copy=stream))
+        try:
+            await asyncio.wait([fetched, unpacked], return_when=asyncio.FIRST_COMPLETED)
+            if unpacked.done() and not stream.has_ended:
+                unpacked.result()
+            await fetched
+            if not stream.is_begun:
+                return None
+            self._tell(layer, Step.UNPACKING)
+            return await unpacked
         finally:
-            await stream.abandon()
+            await end_all([fetched, unpacked])
+            stream.close()
 
-    async def _fetch_in_turn(self, layer: Layer) -> None:
+    async def _fetch_in_turn(self, blob: Descriptor) -> None:
         async with self._turn:
-            await self._fetch(layer)
+            await self._fetch(blob)
 
-    async def _fetch(self, layer: Layer, *, copy_fd: Callable[[], int] | None = None) -> bool:
-        labels = self._labels | {UNCOMPRESSED: str(layer.diff_id)}
+    async def _fetch(self, blob: Descriptor, *, copy: Copy | None = None) -> None:
         if self._registry is None:
-            self._content.info(layer.descriptor.digest)  # raises NotFound
-            return False
-        return await fetch(
-            self._content,
-            self._registry,
-            layer.descriptor,
-            watcher=self._watcher,
-            labels=labels,
-            copy_fd=copy_fd,
-        )
+            await in_thread(self._content.info, blob.digest)  # raises NotFound
+            return
+        try:
+            await fetch(self._content, self._registry, blob, watcher=self._watcher, labels=self._labels, copy=copy)
+        except NotFound as err:
+            if not blob.urls:
+                raise
+            # CVE-2020-15157: an image does not say which hosts are asked.
+            raise NotFound(
+                f"blob {blob.digest}: the registry does not have it, and the place that the image names, "
+                f"{shown(blob.urls[0])}, is not asked",
+                hint="push the image again together with its layers that are not for distribution",
+            ) from err
 
-
-class _Stream:
-    """An unpacker at the end of a pipe, which is made when the first byte is about to come."""
-
-    def __init__(self, unpack: Unpack, job: UnpackJob) -> None:
-        self._unpack = unpack
-        self._job = job
-        self._write_fd = -1
-        self._task: asyncio.Task[UnpackResult] | None = None
-
-    def begin(self) -> int:
-        """Start the unpacker; where to write for it."""
-        read_fd, self._write_fd = os.pipe2(os.O_CLOEXEC)
-        with contextlib.suppress(OSError):  # user.pipe_pages_soft limits it: a small pipe works too
-            fcntl.fcntl(read_fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        self._task = asyncio.ensure_future(self._unpack(self._job, read_fd))
-        return self._write_fd
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether the unpacker has given up."""
-        return self._task is not None and self._task.done() and self._task.exception() is not None
-
-    def end_of_data(self) -> None:
-        """Let the unpacker see the end."""
-        if self._write_fd >= 0:
-            os.close(self._write_fd)
-            self._write_fd = -1
-
-    async def result(self) -> UnpackResult:
-        """What the unpacker made of it."""
-        if self._task is None:
-            raise RuntimeError("no unpacker has been started")
-        return await self._task
-
-    async def abandon(self) -> BaseException | None:
-        """End the unpacker; the error that it had before that, if it had one."""
-        self.end_of_data()
-        if self._task is None:
-            return None
-        was_done = self._task.done()
-        self._task.cancel()
-        await asyncio.wait([self._task])
-        return self._task.exception() if was_done and not self._task.cancelled() else None
+    def _tell(self, layer: Layer, step: Step) -> None:
+        self._watcher.happened(Event(layer.descriptor.digest, step))
 
 
 def _commit(snapshotter: Snapshotter, layer: Layer, key: str, parent: str) -> None:
+    """Give an active snapshot the layer's name; "" is one that has it."""
     if not key:
         return
     try:
         snapshotter.commit(str(layer.chain_id), key, parent=parent or None)
     except AlreadyExists:  # another process was faster: the same chain id is the same content
-        _remove(snapshotter, key)
+        snapshotter.remove(key)
 
 
-def _exists(snapshotter: Snapshotter, name: str) -> bool:
+def _exists(snapshotter: Snapshotter, layer: Layer) -> bool:
     try:
-        snapshotter.info(name)
+        snapshotter.info(str(layer.chain_id))
     except NotFound:
         return False
     return True
 
 
-def _remove(snapshotter: Snapshotter, key: str) -> None:
-    if key:
-        with contextlib.suppress(NotFound):
+def _discard(snapshotter: Snapshotter, keys: Sequence[str], error: BaseException) -> None:
+    """Remove active snapshots, those that are still there, because of an error."""
+    for key in filter(None, keys):
+        try:
             snapshotter.remove(key)
+        except NotFound:
+            continue
+        except OrlopError as second:
+            error.add_note(f"and what was unpacked is left for a collection: {second}")

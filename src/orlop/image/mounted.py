@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orlop.errors import AlreadyExists, NotFound
-from orlop.snapshot.mounting import mount_all, unmount
+from orlop.errors import AlreadyExists, NotFound, OrlopError
+from orlop.snapshot.mounting import mount_all, mounted, unmount
 
+from .concurrency import in_thread
 from .contract import GC_ROOT, Watcher
 from .layers import LayerWork
 from .pull import hold_snapshot
@@ -40,7 +41,7 @@ async def ensure_unpacked(
     content = stores.content(lease_id=lease_id)
     work = LayerWork(content, None, watcher=watcher or Watcher(), at_once=at_once)
     name = await work.unpack_all(chosen.layers, stores.snapshotter(snapshotter, lease_id=lease_id), unpack)
-    hold_snapshot(content, chosen, snapshotter)
+    await in_thread(hold_snapshot, content, chosen, snapshotter)
     return name
 
 
@@ -60,16 +61,22 @@ def mount_snapshot(snapshotter: Snapshotter, name: str, target: Path, *, is_writ
         else:
             mounts = snapshotter.view(key, name, labels=labels)
     except AlreadyExists as err:
-        raise AlreadyExists(f"{target}: an image is mounted there", hint=f"orlop image unmount {target}") from err
+        is_there = "is" if mounted(target) else "was, before a restart or somebody's umount,"
+        raise AlreadyExists(
+            f"{target}: an image {is_there} mounted there", hint=f"orlop image unmount {target}"
+        ) from err
     try:
         mount_all(mounts, target)
-    except BaseException:
-        snapshotter.remove(key)
+    except BaseException as error:
+        try:
+            snapshotter.remove(key)
+        except OrlopError as second:
+            error.add_note(f"and its snapshot is still there: {second}")
         raise
 
 
 def unmount_snapshot(snapshotter: Snapshotter, target: Path) -> None:
-    """Undo `mount_snapshot`; what was written there is lost.
+    """Undo `mount_snapshot`; what was written there is lost. A mount that went by itself, with a restart, is no error.
 
     Raises:
         NotFound: no image is mounted there.
@@ -80,7 +87,8 @@ def unmount_snapshot(snapshotter: Snapshotter, target: Path) -> None:
         snapshotter.info(key)
     except NotFound:
         raise NotFound(f"{target}: no image of this namespace and snapshotter is mounted there") from None
-    unmount(target)
+    if mounted(target):
+        unmount(target)
     snapshotter.remove(key)
 
 

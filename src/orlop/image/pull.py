@@ -14,23 +14,25 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from orlop.errors import AlreadyExists, InvalidArgument, NotFound
-from orlop.oci.index_selection import select_manifest
-from orlop.oci.manifest import Index
+from orlop.errors import InvalidArgument, NotFound
+from orlop.oci.index_selection import candidates, select_manifest
+from orlop.oci.manifest import Index, Manifest
 from orlop.oci.media_types import INDEXES, MANIFESTS
 from orlop.oci.platform import rank
 
-from .contract import DISTRIBUTION_SOURCE, GC_REF_SNAPSHOT, Watcher
-from .documents import child_labels, read_document, read_image
-from .fetch import fetch, ingest_ref
+from .concurrency import in_thread
+from .contract import GC_REF_SNAPSHOT, Watcher
+from .documents import NESTED_MAX, child_labels, is_there, read_document, read_image, runs_here
+from .fetch import fetch, keep
 from .layers import LayerWork
+from .sources import add_labels, source_label
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
+    from typing import NoReturn
 
     from orlop.content.contract import ContentStore
     from orlop.oci.descriptor import Descriptor
-    from orlop.oci.manifest import Manifest
     from orlop.oci.platform import Platform
     from orlop.oci.reference import Reference
     from orlop.registry.contract import Registry
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
     Verify = Callable[[str, Descriptor], Awaitable[object]]  # raises where it may not be used
 
-_NESTED_MAX = 3
+_DOCUMENTS_MAX = 64  # of an index that leaves it to manifests for which platform they are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,73 +90,112 @@ class _Pull:
         self._registry = registry
         self._reference = reference
         self._options = options
-        self._labels = {f"{DISTRIBUTION_SOURCE}.{reference.domain}": reference.path}
+        self._labels = source_label(reference.domain, reference.path)
+        self._name = str(reference.canonical)
+        self._documents_left = _DOCUMENTS_MAX
 
     async def run(self) -> Pulled:
-        name = str(self._reference.canonical)
         target = await self._registry.resolve(self._reference.tag_or_digest)
         if target.media_type not in INDEXES | MANIFESTS:
-            raise InvalidArgument(f'{name}: media type "{target.media_type}" is neither an image nor an index')
+            raise InvalidArgument(f'{self._name}: media type "{target.media_type}" is neither an image nor an index')
         if self._options.verify is not None:
-            await self._options.verify(name, target)
-        path = [target]
-        document = await self._document(target)
-        while isinstance(document, Index):
-            if len(path) > _NESTED_MAX:
-                raise InvalidArgument(f"{name}: indexes are nested more than {_NESTED_MAX} deep")
-            path.append(select_manifest(document, self._options.host, place=name))
-            document = await self._document(path[-1])
-        have = self._image if document.is_image else self._artifact
-        snapshot = await have(path[-1], document, name)
+            await self._options.verify(self._name, target)
+        path = await self._path((target,)) or await self._none(target)
+        manifest = await self._manifest(path[-1])
+        snapshot = await (self._image if manifest.is_image else self._artifact)(path[-1], manifest)
         for parent, child in pairwise(path):
-            self._hold(parent, [child])
-        image = self._stores.images.put(name, target)
-        return Pulled(image=image, manifest=path[-1], snapshot=snapshot, is_image=document.is_image)
+            await self._hold(parent, [child])
+        image = await in_thread(self._stores.images.put, self._name, target)
+        return Pulled(image=image, manifest=path[-1], snapshot=snapshot, is_image=manifest.is_image)
+
+    async def _path(self, path: tuple[Descriptor, ...]) -> tuple[Descriptor, ...] | None:
+        """The way from an index to the manifest of the host's image; None where there is none.
+
+        A manifest that is no index's is taken as it is: whether it is the host's, `_image` finds out.
+        """
+        document = await self._document(path[-1])
+        if isinstance(document, Manifest):
+            is_chosen = len(path) == 1 or path[-1].platform is not None
+            return path if is_chosen or await self._is_for_host(path[-1], document) else None
+        if len(path) > NESTED_MAX:
+            raise InvalidArgument(f"{self._name}: indexes are nested more than {NESTED_MAX} deep")
+        for one in candidates(document, self._options.host):
+            found = await self._path((*path, one))
+            if found is not None:
+                return found
+        return None
+
+    async def _none(self, target: Descriptor) -> NoReturn:
+        document = await self._document(target)
+        if isinstance(document, Index):
+            select_manifest(document, self._options.host, place=self._name)
+        raise NotFound(f"{self._name}: there is no image for {self._options.host} in its indexes")
+
+    async def _is_for_host(self, descriptor: Descriptor, manifest: Manifest) -> bool:
+        """What an index does not say of a manifest, its configuration does."""
+        if not manifest.is_image:
+            return False
+        await fetch(self._content, self._registry, manifest.config, watcher=Watcher(), labels=self._labels)
+        return await in_thread(runs_here, self._content, descriptor, self._options.host)
 
     async def _document(self, descriptor: Descriptor) -> Manifest | Index:
-        if not _is_there(self._content, descriptor):
-            data = await self._registry.fetch_manifest(descriptor)
-            keep_document(self._content, descriptor, data, self._labels)
-        return read_document(self._content, descriptor)
+        if await in_thread(is_there, self._content, descriptor.digest):
+            await in_thread(add_labels, self._content, descriptor.digest, self._labels)
+        else:
+            self._documents_left -= 1
+            if self._documents_left < 0:
+                raise InvalidArgument(f"{self._name}: more than {_DOCUMENTS_MAX} manifests may be for this platform")
+            await keep(self._content, descriptor, await self._registry.fetch_manifest(descriptor), self._labels)
+        return await in_thread(read_document, self._content, descriptor)
 
-    async def _fetch(self, descriptor: Descriptor) -> None:
-        await fetch(self._content, self._registry, descriptor, watcher=self._options.watcher, labels=self._labels)
+    async def _manifest(self, descriptor: Descriptor) -> Manifest:
+        document = await in_thread(read_document, self._content, descriptor)
+        if isinstance(document, Index):
+            raise InvalidArgument(f"{self._name}: {descriptor.digest} is an index")
+        return document
 
-    async def _image(self, descriptor: Descriptor, manifest: Manifest, name: str) -> str:
+    async def _image(self, descriptor: Descriptor, manifest: Manifest) -> str:
         """Have the image, and the snapshot of its layers where they are unpacked; returns the snapshot's name."""
         options = self._options
-        options.watcher.planned([manifest.config, *manifest.layers])
-        await self._fetch(manifest.config)
-        chosen = read_image(self._content, descriptor, name=name)
-        if rank(chosen.config.platform, options.host) is None:
+        self._plan(manifest)
+        work = self._layer_work()
+        await work.fetch_all([manifest.config])
+        chosen = await in_thread(read_image, self._content, descriptor, name=self._name)
+        if descriptor.platform is None and rank(chosen.config.platform, options.host) is None:
             raise NotFound(
-                f"{name}: is for {chosen.config.platform}, not for {options.host}",
+                f"{self._name}: is for {chosen.config.platform}, not for {options.host}",
                 hint=f"use --platform {chosen.config.platform} if that is what you want",
             )
-        work = LayerWork(
-            self._content, self._registry, watcher=options.watcher, at_once=options.at_once, labels=self._labels
-        )
         snapshot = ""
         if options.unpack is None:
-            await work.fetch_all(chosen.layers)
+            await work.fetch_all(manifest.layers)
         else:
             snapshotter = self._stores.snapshotter(options.snapshotter, lease_id=self._lease_id)
             snapshot = await work.unpack_all(chosen.layers, snapshotter, options.unpack)
-            hold_snapshot(self._content, chosen, options.snapshotter)
-        self._hold(descriptor, list(manifest.children))
+            await in_thread(hold_snapshot, self._content, chosen, options.snapshotter)
+        await self._hold(descriptor, list(manifest.children))
         return snapshot
 
-    async def _artifact(self, descriptor: Descriptor, manifest: Manifest, _name: str) -> str:
+    async def _artifact(self, descriptor: Descriptor, manifest: Manifest) -> str:
         """Have an artifact: all its blobs, as nobody here knows what they are."""
-        self._options.watcher.planned(list(manifest.children))
-        for child in manifest.children:
-            await self._fetch(child)
-        self._hold(descriptor, list(manifest.children))
+        self._plan(manifest)
+        await self._layer_work().fetch_all(manifest.children)
+        await self._hold(descriptor, list(manifest.children))
         return ""
 
-    def _hold(self, descriptor: Descriptor, children: list[Descriptor]) -> None:
-        document = read_document(self._content, descriptor)
-        self._content.update_labels(descriptor.digest, child_labels(document, children))
+    def _plan(self, manifest: Manifest) -> None:
+        """Tell what will be fetched: each blob once, also where an image has one layer twice."""
+        self._options.watcher.planned(list({blob.digest: blob for blob in manifest.children}.values()))
+
+    def _layer_work(self) -> LayerWork:
+        options = self._options
+        return LayerWork(
+            self._content, self._registry, watcher=options.watcher, at_once=options.at_once, labels=self._labels
+        )
+
+    async def _hold(self, descriptor: Descriptor, children: list[Descriptor]) -> None:
+        document = await in_thread(read_document, self._content, descriptor)
+        await in_thread(self._content.update_labels, descriptor.digest, child_labels(document, children))
 
 
 def hold_snapshot(content: ContentStore, chosen: Chosen, snapshotter: str) -> None:
@@ -162,23 +203,3 @@ def hold_snapshot(content: ContentStore, chosen: Chosen, snapshotter: str) -> No
     if chosen.snapshot:
         labels = {f"{GC_REF_SNAPSHOT}.{snapshotter}": chosen.snapshot}
         content.update_labels(chosen.manifest.config.digest, labels)
-
-
-def _is_there(content: ContentStore, descriptor: Descriptor) -> bool:
-    try:
-        content.info(descriptor.digest)
-    except NotFound:
-        return False
-    return True
-
-
-def keep_document(content: ContentStore, descriptor: Descriptor, data: bytes, labels: Mapping[str, str]) -> None:
-    """Put a document into the store that has been verified on its way."""
-    try:
-        ingest = content.begin(ingest_ref(descriptor), total=descriptor.size, expected=descriptor.digest)
-    except AlreadyExists:
-        return
-    with ingest:
-        ingest.truncate()
-        ingest.write(data)
-        ingest.commit(size=descriptor.size, expected=descriptor.digest, labels=labels)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orlop.errors import NotFound
+from orlop.errors import NotFound, OrlopError
 from orlop.oci.descriptor import Descriptor
 
-from .contract import DISTRIBUTION_SOURCE, Watcher
-from .fetch import fetch
-from .pull import keep_document
+from .contract import Watcher
+from .fetch import fetch, keep
+from .sources import sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,30 +20,28 @@ if TYPE_CHECKING:
 _UNKNOWN_TYPE = "application/octet-stream"
 
 
-def sources(info: BlobInfo) -> list[tuple[str, str]]:
-    """Domain and repository of each registry that had the blob, as its labels say."""
-    found = []
-    for key, value in info.labels.items():
-        domain = key.removeprefix(f"{DISTRIBUTION_SOURCE}.")
-        if domain != key:
-            found += [(domain, repository) for repository in value.split(",") if repository]
-    return found
-
-
 async def refetch(content: ContentStore, info: BlobInfo, open_registry: Callable[[str, str], Registry]) -> None:
     """Have the blob in the store again; the record that says what it was is `info`.
+
+    One registry after the other is asked. Where none gives it, the error is of the first that said more than that it
+    has it not.
 
     Raises:
         NotFound: no registry is known that had it, or none has it any more.
     """
-    for domain, repository in sources(info):
-        registry = open_registry(domain, repository)
-        async with registry:
-            try:
+    failure: OrlopError | None = None
+    for domain, repository in sources(info.labels):
+        try:
+            async with open_registry(domain, repository) as registry:
                 await _fetch(content, registry, info)
-            except NotFound:
-                continue
+        except NotFound:
+            continue
+        except OrlopError as err:
+            failure = failure or err
+        else:
             return
+    if failure is not None:
+        raise failure
     raise NotFound(f"{info.digest}: no registry is known that has it", hint="pull or load its image again")
 
 
@@ -53,4 +51,4 @@ async def _fetch(content: ContentStore, registry: Registry, info: BlobInfo) -> N
         await fetch(content, registry, descriptor, watcher=Watcher(), labels=info.labels)
     except NotFound:  # manifests are no blobs to a registry
         found = await registry.resolve(str(info.digest))
-        keep_document(content, found, await registry.fetch_manifest(found), info.labels)
+        await keep(content, found, await registry.fetch_manifest(found), info.labels)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
     from typing import Self
 
     from orlop.content.contract import BlobReader
@@ -32,8 +32,10 @@ class Registry(Protocol):
     async def fetch_manifest(self, descriptor: Descriptor) -> bytes:
         """A manifest or index, at most 4 MiB."""
 
-    def fetch_blob(self, descriptor: Descriptor, *, offset: int = 0) -> AsyncIterator[bytes]:
+    def fetch_blob(self, descriptor: Descriptor, *, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """The blob's bytes from `offset` on, in order. Large ones come in ranges side by side, a cut is resumed.
+
+        Close it (contextlib.aclosing) where it may not be read to its end: its connections stay open until then.
 
         Raises:
             FailedPrecondition: there are more or fewer bytes than the descriptor says.

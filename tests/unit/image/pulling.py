@@ -1,0 +1,98 @@
+"""What the tests of pulls share: a store below a directory, an image in a registry, and who watches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, TypeVar
+
+from orlop.content.local import LocalContentStore
+from orlop.image.contract import Event, Step, Watcher
+from orlop.metadata.store import Store
+from orlop.snapshot.native import NativeSnapshotter
+from unit.metadata.fake_snapshotter import FakeSnapshotter
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from pathlib import Path
+
+    from orlop.oci.descriptor import Descriptor
+    from orlop.oci.digest import Digest
+
+_DEADLINE_S = 60
+_Result = TypeVar("_Result")
+
+
+def run(work: Coroutine[object, object, _Result]) -> _Result:
+    """The result; no file descriptor of it stays open, and no task."""
+    before = _descriptors()
+
+    async def watched() -> _Result:
+        try:
+            return await asyncio.wait_for(work, _DEADLINE_S)
+        finally:
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            assert not left, left
+
+    try:
+        return asyncio.run(watched())
+    finally:
+        left_open = _descriptors() - before
+        assert not left_open, left_open
+
+
+def _descriptors() -> set[str]:
+    """Pipes, blobs and ingests that are open. (Databases stay open with their store.)"""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            target = os.readlink(f"/proc/self/fd/{name}")
+            if target.startswith("pipe:") or "/blobs/sha" in target or "/ingest/" in target:
+                found.add(f"{name} {target}")
+    return found
+
+
+def open_store(directory: Path, namespace: str = "default") -> Store:
+    """The store below a directory; opened twice, the two are as two processes. `fake` takes layers apart."""
+    return Store.open(
+        directory / "root",
+        state=directory / "state",
+        content=LocalContentStore,
+        snapshotters={"fake": FakeSnapshotter, "native": NativeSnapshotter},
+        namespace=namespace,
+    )
+
+
+class Watching:
+    """Keeps what a watcher is told."""
+
+    def __init__(self) -> None:
+        self.plans: list[list[Descriptor]] = []
+        self.events: list[Event] = []
+        self.watcher = Watcher(planned=self.plans.append, happened=self.events.append)
+
+    def steps(self, digest: Digest) -> list[Step]:
+        """What became of one blob, MOVED only once in a row."""
+        found: list[Step] = []
+        for event in self.events:
+            if event.digest == digest and (event.step is not Step.MOVED or found[-1:] != [Step.MOVED]):
+                found.append(event.step)
+        return found
+
+    def check(self) -> None:
+        """Nothing is told of what was not planned, and where a blob was transferred, the amounts add up to its size."""
+        (plan,) = self.plans
+        sizes = {blob.digest: blob.size for blob in plan}
+        assert len(sizes) == len(plan)
+        amounts: Counter[Digest] = Counter()
+        for event in self.events:
+            assert event.digest in sizes, event
+            if event.step is Step.RESUMED:
+                amounts[event.digest] = event.amount
+            elif event.step is Step.MOVED:
+                assert event.amount > 0
+                amounts[event.digest] += event.amount
+            elif event.step is Step.TRANSFERRED:
+                assert amounts[event.digest] == sizes[event.digest]
