@@ -125,7 +125,7 @@ def _names(library: Path) -> Iterator[str]:
     """The names of a library beside it: libz.so.1.2.13 is looked up as libz.so.1; libz.so is for compilers."""
     yield library.name
     stem = library.name.partition(".so")[0] + ".so."
-    for entry in os.scandir(library.parent):
-        is_other_name = entry.name.startswith(stem) and entry.name != library.name
-        if is_other_name and entry.is_symlink() and os.path.realpath(entry.path) == str(library):
-            yield entry.name
+    for name in os.listdir(library.parent):  # noqa: PTH208 -- a thousand libraries, of which names are looked at
+        path = library.parent / name
+        if name.startswith(stem) and name != library.name and path.is_symlink() and path.resolve() == library:
+            yield name
