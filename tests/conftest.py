@@ -35,6 +35,16 @@ def program(request: pytest.FixtureRequest) -> Path:
     return path.absolute()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_mount_is_left(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """A mount that a test leaves below its directory would keep that from being removed, and hold devices and files."""
+    yield
+    below = f"{tmp_path_factory.getbasetemp()}/"
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    left = [mount for mount in (line.split()[4] for line in lines) if mount.startswith(below)]
+    assert not left, f"mounts that tests left: {left}"
+
+
 def _missing_root() -> str | None:
     return None if os.geteuid() == 0 else "not root"
 
