@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -120,10 +121,12 @@ class LayerWork:
                 await in_thread(_commit, snapshotter, layer, await next_of(key, keys), parent)
                 parent = str(layer.chain_id)
         except BaseException as error:
-            await end_all(keys)
-            # What has been committed is not there under its key any more.
-            made = [key.result() for key in keys if not key.cancelled() and key.exception() is None]
-            await in_thread(_discard, snapshotter, made, error)
+            try:
+                await end_all(keys)
+            finally:  # it raises where the caller is cancelled meanwhile
+                # What has been committed is not there under its key any more.
+                made = [key.result() for key in keys if not key.cancelled() and key.exception() is None]
+                await in_thread(_discard, snapshotter, made, error)
             raise
 
     async def _one_on_another(self, layers: Sequence[Layer], snapshotter: Snapshotter, unpack: Unpack) -> None:
@@ -209,21 +212,20 @@ class LayerWork:
         of a large layer has come. But once all bytes are there, their digest has the first word: what the unpacker
         says of wrong bytes is true of the registry's, and not of the image's.
         """
-        stream = LayerStream(unpack, job)
-        unpacked = asyncio.ensure_future(stream.unpacked())
-        fetched = asyncio.ensure_future(self._fetch(layer.descriptor, copy=stream))
-        try:
-            await asyncio.wait([fetched, unpacked], return_when=asyncio.FIRST_COMPLETED)
-            if unpacked.done() and not stream.has_ended:
-                unpacked.result()
-            await fetched
-            if not stream.is_begun:
-                return None
-            self._tell(layer, Step.UNPACKING)
-            return await unpacked
-        finally:
-            await end_all([fetched, unpacked])
-            stream.close()
+        with closing(LayerStream(unpack, job)) as stream:
+            unpacked = asyncio.ensure_future(stream.unpacked())
+            fetched = asyncio.ensure_future(self._fetch(layer.descriptor, copy=stream))
+            try:
+                await asyncio.wait([fetched, unpacked], return_when=asyncio.FIRST_COMPLETED)
+                if unpacked.done() and not stream.has_ended:
+                    unpacked.result()
+                await fetched
+                if not stream.is_begun:
+                    return None
+                self._tell(layer, Step.UNPACKING)
+                return await unpacked
+            finally:
+                await end_all([fetched, unpacked])
 
     async def _fetch_in_turn(self, blob: Descriptor) -> None:
         async with self._turn:

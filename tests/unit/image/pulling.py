@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from orlop.content.local import LocalContentStore
@@ -15,8 +15,7 @@ from orlop.snapshot.native import NativeSnapshotter
 from unit.metadata.fake_snapshotter import FakeSnapshotter
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-    from pathlib import Path
+    from collections.abc import Callable, Coroutine
 
     from orlop.oci.descriptor import Descriptor
     from orlop.oci.digest import Digest
@@ -44,14 +43,20 @@ def run(work: Coroutine[object, object, _Result]) -> _Result:
 
 
 def _descriptors() -> set[str]:
-    """Pipes, blobs and ingests that are open. (Databases stay open with their store.)"""
+    """Those of pipes, blobs and ingests. Databases stay open with their store."""
     found = set()
-    for name in os.listdir("/proc/self/fd"):
+    for path in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
-            target = os.readlink(f"/proc/self/fd/{name}")
+            target = str(path.readlink())
             if target.startswith("pipe:") or "/blobs/sha" in target or "/ingest/" in target:
-                found.add(f"{name} {target}")
+                found.add(f"{path.name} {target}")
     return found
+
+
+async def until(is_so: Callable[[], object]) -> None:
+    """Wait for a condition; `run` has the deadline."""
+    while not is_so():  # noqa: ASYNC110 -- what the tests look at sets no event
+        await asyncio.sleep(0)
 
 
 def open_store(directory: Path, namespace: str = "default") -> Store:

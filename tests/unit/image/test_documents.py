@@ -79,10 +79,10 @@ def test_an_image_may_have_no_layers(content: LocalContentStore) -> None:
 
 
 def test_an_artifact_is_no_image(content: LocalContentStore) -> None:
-    with pytest.raises(InvalidArgument, match="is an artifact of type application/vnd.example, not an image"):
+    with pytest.raises(InvalidArgument, match=r"is an artifact of type application/vnd.example, not an image"):
         read_image(content, artifact_of(content), name=NAME)
     index = index_of(content, image_of(content))
-    with pytest.raises(InvalidArgument, match="is an artifact of type application/vnd.oci.image.index"):
+    with pytest.raises(InvalidArgument, match=r"is an artifact of type application/vnd.oci.image.index"):
         read_image(content, index, name=NAME)
 
 

@@ -20,7 +20,7 @@ from orlop.oci.digest import Digest
 
 from .fake_registry import FakeRegistry
 from .images import read_blob
-from .pulling import Watching, run
+from .pulling import Watching, run, until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -239,8 +239,7 @@ def test_who_waits_goes_on_with_what_the_other_left(fetching: _Fetching, tmp_pat
         with LocalContentStore(tmp_path / "content") as other:
             ingest = other.begin(ingest_ref(BLOB), total=BLOB.size, expected=BLOB.digest)
             task = asyncio.ensure_future(fetching.fetch())
-            while not looks:
-                await asyncio.sleep(0)
+            await until(lambda: looks)
             ingest.write(DATA[:1000])
             ingest.close()
             await task
