@@ -1,0 +1,54 @@
+"""`orlop import`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orlop.linux.machine import this_platform
+from unit.image.images import tar_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .conftest import Orlop
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    path = tmp_path / "rootfs.tar"
+    path.write_bytes(tar_of({"bin/program": b"program"}))
+    return path
+
+
+def test_a_root_file_system_becomes_an_image_of_one_layer(orlop: Orlop, archive: Path) -> None:
+    options = ["--cmd", "/bin/program -x", "--entrypoint", "/bin/sh -c", "-u", "1:2", "--stop-signal", "SIGINT", "-m", "m"]
+    out = orlop.out("import", *options, str(archive), "base:1")
+    [found] = orlop("image", "inspect", "base:1").json
+    assert out == f"docker.io/library/base:1@{found['target']['digest']}\n"
+    assert len(found["layers"]) == 1
+    assert (found["config"]["Cmd"], found["config"]["Entrypoint"]) == (["/bin/program", "-x"], ["/bin/sh", "-c"])
+    assert (found["config"]["User"], found["config"]["StopSignal"]) == ("1:2", "SIGINT")
+    assert found["platform"].split("/")[:2] == str(this_platform()).split("/")[:2]
+    [step] = orlop("history", "base:1", "--format", "json").json
+    assert (step["createdBy"], step["comment"]) == ("orlop import rootfs.tar", "m")
+
+
+def test_the_platform_may_be_another(orlop: Orlop, archive: Path) -> None:
+    done = orlop("import", "--platform", "linux/riscv64", str(archive), "base:1", "--format", "json").json
+    assert done["name"] == "docker.io/library/base:1"
+    assert orlop("image", "inspect", "base:1", "--platform", "linux/riscv64").json[0]["platform"] == "linux/riscv64"
+
+
+@pytest.mark.parametrize(
+    ("option", "error"),
+    [
+        (["-e", "A"], '--env: "A" is not NAME=VALUE'),
+        (["-l", "=x"], '--label: "=x" is not NAME=VALUE'),
+        (["--cmd", "'a"], "--cmd: No closing quotation"),
+    ],
+)
+def test_a_wrong_option_is_named(orlop: Orlop, archive: Path, option: list[str], error: str) -> None:
+    assert orlop.error("import", *option, str(archive), "base:1") == error
+    assert orlop.out("images", "-q") == ""

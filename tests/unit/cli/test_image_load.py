@@ -1,0 +1,59 @@
+"""`orlop load`."""
+
+from __future__ import annotations
+
+import subprocess
+import tarfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .test_main import PROGRAM, environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .conftest import Orlop
+
+NAME = "docker.io/library/a:1"
+
+
+@pytest.fixture
+def archive(orlop: Orlop, tmp_path: Path) -> Path:
+    """Of an image that the store does not have any more."""
+    path = tmp_path / "archive.tar"
+    orlop.put(NAME)
+    orlop.out("save", "-o", str(path), "a:1")
+    orlop.out("rmi", "a:1")
+    return path
+
+
+def test_images_come_with_their_names(orlop: Orlop, archive: Path) -> None:
+    assert orlop.out("load", "-i", str(archive)) == f"{NAME}\n"
+    assert len(orlop("image", "inspect", "a:1").json[0]["layers"]) == 2
+    [loaded] = orlop("load", "-i", str(archive), "--format", "json").json
+    assert (loaded["name"], sorted(loaded)) == (NAME, ["name", "target"])
+
+
+def test_stdin_is_read_where_no_file_is_named(orlop: Orlop, archive: Path) -> None:
+    with archive.open("rb") as file:
+        words = [*PROGRAM, *orlop.options, "load"]
+        done = subprocess.run(words, env=environment(), stdin=file, capture_output=True, check=True, timeout=60)
+    assert done.stdout.decode() == f"{NAME}\n"
+
+
+def test_a_directory_may_be_a_layout(orlop: Orlop, archive: Path, tmp_path: Path) -> None:
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path / "layout", filter="data")
+    assert orlop.out("load", "-i", str(tmp_path / "layout")) == f"{NAME}\n"
+
+
+def test_what_is_loaded_stays(orlop: Orlop, archive: Path) -> None:
+    orlop.out("load", "-i", str(archive))
+    assert orlop.out("prune").startswith("removed 0 images, 0 blobs")
+
+
+def test_what_is_no_archive_is_told(orlop: Orlop, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no archive at all")
+    assert orlop.error("load", "-i", str(tmp_path / "text"))
+    assert orlop.out("images", "-q") == ""

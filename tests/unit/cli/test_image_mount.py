@@ -1,0 +1,77 @@
+"""`orlop image mount`."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .conftest import Orlop
+
+
+@contextmanager
+def unmounted(orlop: Orlop, target: Path) -> Iterator[None]:
+    """Whatever the test does, nothing is mounted there afterwards."""
+    try:
+        yield
+    finally:
+        while target.is_mount():
+            orlop("image", "unmount", str(target))
+
+
+@pytest.fixture
+def target(orlop: Orlop, tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "target"
+    path.mkdir()
+    with unmounted(orlop, path):
+        yield path
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("snapshotter", ["auto", "native"])
+def test_an_image_is_mounted_read_only(orlop: Orlop, target: Path, snapshotter: str) -> None:
+    orlop.put("docker.io/library/a:1", text="text")
+    assert orlop.out("--snapshotter", snapshotter, "image", "mount", "a:1", str(target)) == f"{target}\n"
+    assert (target / "file0").read_bytes() == b"text 0"
+    with pytest.raises(OSError, match="Read-only"):
+        (target / "new").write_text("")
+
+
+@pytest.mark.needs_root
+def test_or_writable_and_the_image_stays_as_it_is(orlop: Orlop, target: Path) -> None:
+    orlop.put("docker.io/library/a:1")
+    assert orlop("image", "mount", "--rw", "a:1", str(target), "--format", "json").json == {"target": str(target)}
+    (target / "file0").unlink()
+    orlop.out("image", "unmount", str(target))
+    orlop.out("image", "mount", "a:1", str(target))
+    assert (target / "file0").exists()
+
+
+@pytest.mark.needs_root
+def test_what_is_mounted_is_not_collected(orlop: Orlop, target: Path) -> None:
+    orlop.put("docker.io/library/a:1")
+    orlop.out("image", "mount", "a:1", str(target))
+    orlop("rmi", "a:1")
+    orlop("prune")
+    assert (target / "file1").read_bytes() == b"text 1"
+
+
+@pytest.mark.needs_root
+def test_two_images_do_not_fit_on_one_directory(orlop: Orlop, target: Path) -> None:
+    orlop.put("docker.io/library/a:1")
+    orlop.out("image", "mount", "a:1", str(target))
+    assert orlop.error("image", "mount", "a:1", str(target)) == (
+        f"{target}: an image is mounted there; orlop image unmount {target}"
+    )
+
+
+def test_the_directory_must_be_there(orlop: Orlop, tmp_path: Path) -> None:
+    orlop.put("docker.io/library/a:1")
+    assert orlop.error("image", "mount", "a:1", str(tmp_path / "none")) == (
+        f"target: {tmp_path}/none is no directory; mkdir {tmp_path}/none"
+    )
