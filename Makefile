@@ -108,6 +108,9 @@ fmt: $(VENV)/.tools ## format and fix what can be fixed
 docs/e2e-peers.md: $(VENV)/.tools tests/e2e/differences_page.py tests/e2e/differences_runc.py tests/e2e/differences_crun.py
 	PYTHONPATH=tests $(PYTHON) -m e2e.differences_page > $@
 
+docs/orlop.md docs/configuration.md: $(VENV)/.tools $(wildcard src/orlop/cli/*.py) tests/docs/orlop_pages.py
+	PYTHONPATH=src:tests $(PYTHON) -m docs.orlop_pages $(if $(findstring orlop.md,$@),commands,configuration) > $@
+
 bench: setup build ## measure containers against runc, crun and newer peers (BENCH_ARGS="--quick" or "--write-docs")
 	$(PYTHON) bench/startup.py $(BENCH_ARGS)
 

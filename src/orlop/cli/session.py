@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orlop.oci.platform import Platform
     from orlop.oci.reference import Reference
     from orlop.registry.client import RegistryClient
-    from orlop.registry.credentials import Credential
+    from orlop.registry.credentials import Credential, Credentials
     from orlop.snapshot.contract import Snapshotter
 
     from .settings import Settings
@@ -82,25 +82,31 @@ class Session:
 
     def registry(self, reference: Reference, *, plain_http: bool, user: str = "") -> RegistryClient:
         """A client of the reference's repository. `user` is NAME:PASSWORD, instead of what docker's files know."""
-        from orlop.registry.client import open_registry
-        from orlop.registry.credentials import FixedCredentials, default_credentials
+        from orlop.registry.credentials import FixedCredentials
 
-        credential = _credential(user) if user else None
-        return open_registry(
-            reference.domain,
-            reference.path,
-            host_directories=self.settings.paths("registry.config_path"),
-            credentials=FixedCredentials(credential, [reference.domain]) if credential else default_credentials(),
-            plain_http=True if plain_http else None,
-        )
+        credentials = FixedCredentials(_credential(user), [reference.domain]) if user else None
+        return self._registry(reference.domain, reference.path, credentials, plain_http=True if plain_http else None)
 
     def open_repository(self, domain: str, repository: str) -> RegistryClient:
         """A client of any repository, with the credentials that docker's files know."""
+        return self._registry(domain, repository)
+
+    def _registry(
+        self, domain: str, path: str, credentials: Credentials | None = None, *, plain_http: bool | None = None
+    ) -> RegistryClient:
+        from orlop.registry.client import Settings as ClientSettings
         from orlop.registry.client import open_registry
         from orlop.registry.credentials import default_credentials
+        from orlop.registry.retry import RetryPolicy
 
-        directories = self.settings.paths("registry.config_path")
-        return open_registry(domain, repository, host_directories=directories, credentials=default_credentials())
+        return open_registry(
+            domain,
+            path,
+            host_directories=self.settings.paths("registry.config_path"),
+            credentials=credentials or default_credentials(),
+            plain_http=plain_http,
+            settings=ClientSettings(retry=RetryPolicy(attempts=self.settings.number("registry.attempts"))),
+        )
 
     def unpacker(self) -> Unpack:
         """What unpacks layers: helpers, confined, with their state below the state directory."""

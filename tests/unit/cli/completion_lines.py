@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .test_main import environment
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .conftest import Orlop
 
 # GLOBALS are the options that name the test's store, which has the image localhost:5000/box:1.

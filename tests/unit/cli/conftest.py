@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -20,7 +21,6 @@ from unit.image.images import image_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from orlop.metadata.store import Store
     from orlop.oci.descriptor import Descriptor
@@ -82,6 +82,15 @@ class Orlop:
         values = {"root": str(self.root), "state": str(self.state), "namespace": namespace}
         return Session(settings.Settings(values), is_json=is_json)
 
+    def remove_snapshots(self) -> None:
+        """Layers of an EROFS store are mounted until they are removed: nothing of a test may stay so."""
+        if not (self.root / "snapshots").is_dir():
+            return
+        for name in self("namespace", "ls").out.split():
+            self("-n", name, "prune", "--all")
+        left = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+        assert str(self.root) not in left
+
     def put(self, *names: str, text: str = "text", namespace: str = "default") -> Descriptor:
         """An image of two layers under these names, its digest by its text."""
         with self.session(namespace=namespace).store() as store:
@@ -103,11 +112,13 @@ def cannot_be_opened(name: str, _base: Path) -> NoReturn:
 
 
 @pytest.fixture
-def orlop(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Orlop:
+def orlop(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Orlop]:
     monkeypatch.setattr(settings, "DEFAULT_FILE", tmp_path / "no such file")
     for name in ("DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "HOME"):  # nobody's credentials
         monkeypatch.setenv(name, str(tmp_path / "home"))
-    return Orlop(tmp_path, capsys)
+    orlop = Orlop(tmp_path, capsys)
+    yield orlop
+    orlop.remove_snapshots()
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def test_a_terminal_is_no_archive(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = io.StringIO()
     monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("sys.stdin", terminal)
-    with pytest.raises(InvalidArgument, match="^--input: an archive is not read from a terminal; name a file$"):  # noqa: SIM117
+    with pytest.raises(InvalidArgument, match=r"^--input: an archive is not read from a terminal; name a file$"):  # noqa: SIM117
         with opened(None, place="--input"):
             pass
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from orlop.cli import command_line
 from orlop.cli.command_table import COMMANDS
 from orlop.cli.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from orlop.cli.command import Parser
 
 
 def test_every_flag_of_a_setting_is_a_global_option() -> None:
@@ -29,7 +34,7 @@ def test_every_command_has_a_parser_whose_every_option_is_explained(name: tuple[
     assert COMMANDS[name].help in " ".join(parser.format_help().split())
 
 
-def _least(parser: command_line.Parser) -> list[str]:
+def _least(parser: Parser) -> list[str]:
     """The arguments that the command wants at least."""
     words = [str(next(iter(action.choices or ["x"]))) for action in parser.arguments() if action.nargs in {None, "+"}]
     return words + [word for action in parser.options() if action.required for word in (action.option_strings[0], "x")]

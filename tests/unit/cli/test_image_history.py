@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from unit.image.images import index_of
+
 if TYPE_CHECKING:
     from .conftest import Orlop
 
@@ -31,7 +33,8 @@ def test_json_has_the_layers(orlop: Orlop) -> None:
 
 
 def test_another_platform_is_not_there(orlop: Orlop) -> None:
-    orlop.put("docker.io/library/a:1")
-    with orlop.session().store() as store:
-        assert store.images.get("docker.io/library/a:1")
-    assert "none" in orlop.error("history", "none")
+    image = orlop.put("docker.io/library/a:1")
+    with orlop.session().store() as store, store.lease() as lease:
+        store.images.put("docker.io/library/b:1", index_of(store.content(lease_id=lease.id), image))
+        line = orlop.error("history", "--platform", "linux/s390x", "b:1")
+    assert line == ("docker.io/library/b:1: there is no image for linux/s390x in the store; pull it with --platform")

@@ -23,7 +23,18 @@ def archive(tmp_path: Path) -> Path:
 
 
 def test_a_root_file_system_becomes_an_image_of_one_layer(orlop: Orlop, archive: Path) -> None:
-    options = ["--cmd", "/bin/program -x", "--entrypoint", "/bin/sh -c", "-u", "1:2", "--stop-signal", "SIGINT", "-m", "m"]
+    options = [
+        "--cmd",
+        "/bin/program -x",
+        "--entrypoint",
+        "/bin/sh -c",
+        "-u",
+        "1:2",
+        "--stop-signal",
+        "SIGINT",
+        "-m",
+        "m",
+    ]
     out = orlop.out("import", *options, str(archive), "base:1")
     [found] = orlop("image", "inspect", "base:1").json
     assert out == f"docker.io/library/base:1@{found['target']['digest']}\n"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
+
+from unit.image.images import files_of
 
 from .test_main import PROGRAM, environment
 
@@ -43,8 +44,10 @@ def test_stdin_is_read_where_no_file_is_named(orlop: Orlop, archive: Path) -> No
 
 
 def test_a_directory_may_be_a_layout(orlop: Orlop, archive: Path, tmp_path: Path) -> None:
-    with tarfile.open(archive) as tar:
-        tar.extractall(tmp_path / "layout", filter="data")
+    for name, data in files_of(archive.read_bytes()).items():
+        path = tmp_path / "layout" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
     assert orlop.out("load", "-i", str(tmp_path / "layout")) == f"{NAME}\n"
 
 

@@ -30,9 +30,7 @@ def store(orlop: Orlop) -> Iterator[Store]:
         yield store
 
 
-@pytest.mark.parametrize(
-    "text", ["sample:1", "library/sample:1", "docker.io/library/sample:1", "index.docker.io/sample:1"]
-)
+@pytest.mark.parametrize("text", ["sample:1", "library/sample:1", NAME, "index.docker.io/sample:1"])
 def test_a_short_name_is_the_full_one(store: Store, text: str) -> None:
     put_image(store, NAME, text="a")
     assert find_image(store, text).name == NAME
@@ -42,7 +40,7 @@ def test_a_name_with_its_digest_is_an_image_that_was_pulled_by_tag(store: Store)
     target = put_image(store, NAME, "docker.io/library/other:1", text="a")
     assert find_image(store, f"sample@{target.digest}").name == NAME
     assert find_image(store, f"sample:9@{target.digest}").name == NAME
-    with pytest.raises(NotFound, match="image .*third.*: not found in namespace"):
+    with pytest.raises(NotFound, match=r'^image ".*third.*": not found in namespace'):
         find_image(store, f"third@{target.digest}")
 
 
@@ -92,9 +90,7 @@ def test_a_beginning_of_two_is_none(store: Store) -> None:
             size=1,
         )
         store.images.put(f"docker.io/library/{last}:1", target)
-    with pytest.raises(
-        InvalidArgument, match=r"^\"abcde\": 2 images begin so \(abcde0000000, abcde1000000\); write more"
-    ):
+    with pytest.raises(InvalidArgument, match=r"2 images begin so \(abcde0000000, abcde1000000\); write more"):
         find_image(store, "abcde")
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orlop.snapshot.mounting import mounted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -20,8 +22,8 @@ def unmounted(orlop: Orlop, target: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        while target.is_mount():
-            orlop("image", "unmount", str(target))
+        while mounted(target):
+            orlop.out("image", "unmount", str(target))
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
 
 from .test_main import PROGRAM, environment
 
 if TYPE_CHECKING:
-    from aiohttp import web
+    from pathlib import Path
 
     from .conftest import Orlop, Running
 
@@ -63,6 +64,22 @@ def test_a_tag_that_is_not_there_is_one_line_with_the_registrys_words(orlop: Orl
     line = orlop.error("pull", "-q", f"{registry.domain}/b/none:1")
     assert registry.domain in line
     assert "none" in line
+
+
+def test_a_registry_is_asked_as_often_as_the_settings_say(orlop: Orlop, registry: Running, tmp_path: Path) -> None:
+    asked = 0
+
+    async def unavailable(_request: web.BaseRequest) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return web.Response(status=503, headers={"Retry-After": "0"})
+
+    registry.memory.fault = unavailable
+    for attempts in (1, 3):
+        asked = 0
+        (tmp_path / "config.toml").write_text(f"[registry]\nattempts = {attempts}\n")
+        assert "503" in orlop.error("--config", str(tmp_path / "config.toml"), "pull", "-q", f"{registry.domain}/a:1")
+        assert asked == attempts
 
 
 def test_a_registry_that_is_not_there_is_named(orlop: Orlop) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orlop.snapshot.mounting import mounted
+
 from .test_image_mount import unmounted
 
 if TYPE_CHECKING:
@@ -20,8 +22,10 @@ def test_whatever_snapshotter_it_was_mounted_with(orlop: Orlop, tmp_path: Path) 
     with unmounted(orlop, tmp_path / "t"):
         (tmp_path / "t").mkdir()
         orlop.out("--snapshotter", "native", "image", "mount", "a:1", str(tmp_path / "t"))
-        assert orlop("image", "unmount", str(tmp_path / "t"), "--format", "json").json == {"target": str(tmp_path / "t")}
-        assert not (tmp_path / "t").is_mount()
+        assert orlop("image", "unmount", str(tmp_path / "t"), "--format", "json").json == {
+            "target": str(tmp_path / "t")
+        }
+        assert not mounted(tmp_path / "t")
         assert list((tmp_path / "t").iterdir()) == []
 
 

@@ -107,9 +107,13 @@ def test_quiet_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_interrupt_gives_the_cursor_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    def work() -> None:
-        with pytest.raises(KeyboardInterrupt), shown("pulling", is_quiet=False) as watcher:
+    def interrupted() -> None:
+        with shown("pulling", is_quiet=False) as watcher:
             watcher.planned([LAYER])
             raise KeyboardInterrupt
+
+    def work() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
 
     assert "\x1b[?25h" in _on_a_terminal(monkeypatch, work)

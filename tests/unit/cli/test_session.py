@@ -64,7 +64,7 @@ def test_a_platform_is_the_hosts_unless_one_is_named(orlop: Orlop) -> None:
     session = orlop.session()
     assert session.platform("").os == "linux"
     assert str(session.platform("linux/arm64")) == "linux/arm64"
-    with pytest.raises(InvalidArgument, match="^--platform: "):
+    with pytest.raises(InvalidArgument, match=r"^--platform: "):
         session.platform("a/b/c/d/e")
 
 
@@ -77,7 +77,12 @@ def test_work_runs_to_its_end(orlop: Orlop) -> None:
 
 def test_a_password_may_be_typed(orlop: Orlop, monkeypatch: pytest.MonkeyPatch) -> None:
     prompts: list[str] = []
-    monkeypatch.setattr("getpass.getpass", lambda prompt: prompts.append(prompt) or "secret")
+
+    def asked(prompt: str) -> str:
+        prompts.append(prompt)
+        return "secret"
+
+    monkeypatch.setattr("getpass.getpass", asked)
     reference = Reference.parse("127.0.0.1:1/a:1")
 
     async def open_one(user: str) -> None:
@@ -89,8 +94,9 @@ def test_a_password_may_be_typed(orlop: Orlop, monkeypatch: pytest.MonkeyPatch) 
     assert prompts == ["Password of me: "]
 
 
-def test_verifiers_are_those_of_the_settings(orlop: Orlop, tmp_path: Path) -> None:
-    values = {"verifier.bin_dir": str(tmp_path), "verifier.max_verifiers": 3, "verifier.per_verifier_timeout_s": 4}
-    verify = Session(Settings(values), is_json=False).verifier()
+def test_verifiers_are_those_of_the_settings(tmp_path: Path) -> None:
+    settings = Settings(
+        {"verifier.bin_dir": str(tmp_path), "verifier.max_verifiers": 3, "verifier.per_verifier_timeout_s": 4}
+    )
+    verify = Session(settings, is_json=False).verifier()
     assert getattr(verify, "args", None) == (VerifierSettings(bin_dir=tmp_path, max_verifiers=3, timeout_s=4.0),)
-    assert orlop.session().unpacker()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from orlop.cli import settings
 from orlop.cli.settings import SETTINGS, Setting, Settings, example, load
 from orlop.errors import InvalidArgument
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -93,3 +90,9 @@ def test_a_setting_is_asked_for_by_its_type() -> None:
         values.number("root")
     with pytest.raises(TypeError):
         values.paths("root")
+
+
+def test_every_setting_is_asked_for_somewhere() -> None:
+    sources = [path for path in Path(settings.__file__).parent.glob("*.py") if path.name != "settings.py"]
+    text = "".join(path.read_text() for path in sources)
+    assert [one.key for one in SETTINGS if f'"{one.key}"' not in text] == []
