@@ -131,17 +131,23 @@ class Image:
         if not count:
             return found
         assert count > 1, "a header alone is refused by the kernel"
-        assert self.data[offset + 4] == 0, "nothing is shared"
         end = offset + 12 + 4 * (count - 1)
-        offset += 12
+        shared = self.data[offset + 4]
+        for place in struct.unpack_from(f"<{shared}I", self.data, offset + 12):
+            self._xattr(place * 4, found)
+        offset += 12 + 4 * shared
         while offset < end:
-            length, prefix, size = struct.unpack_from("<BBH", self.data, offset)
-            name = _PREFIXES[prefix] + os.fsdecode(self.data[offset + 4 : offset + 4 + length])
-            assert name not in found
-            found[name] = self.data[offset + 4 + length : offset + 4 + length + size]
-            offset += (4 + length + size + 3) // 4 * 4
+            offset = self._xattr(offset, found)
         assert offset == end
         return found
+
+    def _xattr(self, offset: int, found: dict[str, bytes]) -> int:
+        """Add the attribute at `offset`; returns where the next one stands."""
+        length, prefix, size = struct.unpack_from("<BBH", self.data, offset)
+        name = _PREFIXES[prefix] + os.fsdecode(self.data[offset + 4 : offset + 4 + length])
+        assert name not in found
+        found[name] = self.data[offset + 4 + length : offset + 4 + length + size]
+        return offset + (4 + int(length) + int(size) + 3) // 4 * 4
 
     def _read_flat(self, inode: Inode, start: int, end: int) -> None:
         leading = inode.size // BLOCK * BLOCK if inode.layout == 2 else inode.size

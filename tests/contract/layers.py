@@ -39,12 +39,13 @@ class Layer:
         return sorted(found)
 
 
-def write_layer(target: LayerTarget, layer: Layer) -> None:
-    """Unpack the layer."""
+def write_layer(target: LayerTarget, layer: Layer) -> tuple[bytes, ...]:
+    """Unpack the layer; returns what is implied."""
     if target.form is LayerForm.TAR_INDEX:
         _write_index(target.directory, layer)
     else:
         _write_tree(target, layer)
+    return () if layer.root_mode else (b"",)
 
 
 def files_of(root: Path) -> dict[str, bytes]:

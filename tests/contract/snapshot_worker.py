@@ -44,15 +44,15 @@ def make_image(snapshotter: DirectorySnapshotter) -> None:
     """Two layers, `base` and `top`, as an unpacker makes them."""
     apart = snapshotter.takes_layers_apart
     snapshotter.prepare("work-1")
-    write_layer(snapshotter.layer_target("work-1"), BASE)
+    base = write_layer(snapshotter.layer_target("work-1"), BASE)
     if apart:
         snapshotter.prepare("work-2")
-        write_layer(snapshotter.layer_target("work-2"), TOP)
-    snapshotter.commit("base", "work-1")
+        top = write_layer(snapshotter.layer_target("work-2"), TOP)
+    snapshotter.commit("base", "work-1", implied=base)
     if not apart:
         snapshotter.prepare("work-2", "base")
-        write_layer(snapshotter.layer_target("work-2"), TOP)
-    snapshotter.commit("top", "work-2", parent="base" if apart else None)
+        top = write_layer(snapshotter.layer_target("work-2"), TOP)
+    snapshotter.commit("top", "work-2", parent="base" if apart else None, implied=top)
 
 
 def cycle(snapshotter: DirectorySnapshotter) -> None:

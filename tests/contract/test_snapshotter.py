@@ -72,8 +72,8 @@ def seen(mounts: list[Mount], target: Path) -> dict[str, bytes]:
 
 def add_layer(snapshotter: DirectorySnapshotter, name: str, layer: Layer, parent: str = "") -> None:
     snapshotter.prepare(f"{name}-work", parent)
-    write_layer(snapshotter.layer_target(f"{name}-work"), layer)
-    snapshotter.commit(name, f"{name}-work")
+    implied = write_layer(snapshotter.layer_target(f"{name}-work"), layer)
+    snapshotter.commit(name, f"{name}-work", implied=implied)
 
 
 def numbers(snapshotter: DirectorySnapshotter) -> set[int]:
@@ -253,15 +253,15 @@ def test_a_snapshot_without_parent_is_an_empty_directory(snapshotter: DirectoryS
     assert seen(snapshotter.view("look", "name"), target) == {"file": b"1"}
 
 
-def test_the_root_directory_has_the_mode_of_the_uppermost_layer_that_has_one(
+def test_the_root_directory_is_what_the_uppermost_layer_with_an_entry_of_it_says(
     snapshotter: DirectorySnapshotter, tmp_path: Path
 ) -> None:
     target = tmp_path / "mnt"
     target.mkdir()
     add_layer(snapshotter, "one", Layer(files={"a": b"1"}, root_mode=0o711))
     snapshotter.prepare("work", "" if snapshotter.takes_layers_apart else "one")
-    write_layer(snapshotter.layer_target("work"), Layer(files={"b": b"2"}))
-    snapshotter.commit("two", "work", parent="one" if snapshotter.takes_layers_apart else None)
+    implied = write_layer(snapshotter.layer_target("work"), Layer(files={"b": b"2"}))
+    snapshotter.commit("two", "work", parent="one" if snapshotter.takes_layers_apart else None, implied=implied)
     for mounts in (snapshotter.view("look", "two"), snapshotter.prepare("key", "two"), snapshotter.mounts("look")):
         mount_all(mounts, target)
         assert target.stat().st_mode & 0o7777 == 0o711

@@ -88,7 +88,7 @@ def test_a_link_below_shadowed_by_a_directory_without_entry(tmp_path: Path) -> N
     """As with containerd: a layer that is unpacked alone cannot know that `bin` is a link in a lower one."""
     _unpack(LOWER, tmp_path / "lower", "overlay")
     stats = _unpack(file(b"bin/foo"), tmp_path / "upper", "overlay")
-    assert stats.implied == [b"bin"]
+    assert stats.implied == [b"", b"bin"]
     with _overlay([tmp_path / "lower", tmp_path / "upper"], tmp_path / "mounted"):
         assert sorted(path.name for path in (tmp_path / "mounted" / "bin").iterdir()) == ["foo"]
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from .xattr_policy import ACL_DEFAULT, is_kept
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .contract import Entry
     from .ownership import IdMap
 
 _SPECIAL_BITS = 0o7000
-_DROPPED_NAMES = 64
+DROPPED_NAMES = 64
 
 
 class Attributes:
@@ -32,9 +34,12 @@ class Attributes:
         """Owner, attributes and mode of an open file that was made with the mode's permission bits, in this order.
 
         A change of the owner clears setuid, setgid and capabilities, and an access control list sets the mode.
-        `always_mode` sets the mode even where it should be right.
+        `always_mode` is for what may have been there before, or have got attributes of its directory's default access
+        control list: it takes those away that the entry does not have, and sets the mode even where it should be right.
         """
         os.fchown(fd, self._uids[entry.uid], self._gids[entry.gid])
+        if always_mode:
+            _take_away(fd, but=entry.xattrs)
         if entry.xattrs:
             self._set_xattrs(fd, entry)
             always_mode = True
@@ -56,10 +61,12 @@ class Attributes:
                 os.close(here)
         os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=directory_fd, follow_symlinks=False)
 
-    def own_by_root(self, directory_fd: int, name: bytes) -> None:
-        """Give what was just made to the container's root."""
-        if not (self._uids.is_identity and self._gids.is_identity):
-            os.chown(name, self._uids[0], self._gids[0], dir_fd=directory_fd, follow_symlinks=False)
+    def set_default(self, fd: int, mode: int) -> None:
+        """Give an open directory that no entry describes to the container's root, with time 0."""
+        os.fchown(fd, self._uids[0], self._gids[0])  # also where it is root's: a setgid directory gives its own group
+        _take_away(fd, but={})
+        os.fchmod(fd, mode)
+        os.utime(fd, ns=(0, 0))
 
     def _set_xattrs(self, file: int | bytes, entry: Entry) -> None:
         for name, value in entry.xattrs.items():
@@ -81,8 +88,21 @@ class Attributes:
                 self.has_default_acl = self.has_default_acl or name == ACL_DEFAULT.encode()
 
     def _drop(self, name: bytes) -> None:
-        if name in self.dropped or len(self.dropped) < _DROPPED_NAMES:
+        if name in self.dropped or len(self.dropped) < DROPPED_NAMES:
             self.dropped[name] = self.dropped.get(name, 0) + 1
+
+
+def _take_away(fd: int, *, but: Mapping[bytes, bytes]) -> None:
+    """Take those attributes of an open file away that an archive can have, but for some."""
+    try:
+        names = os.listxattr(fd)
+    except OSError as error:
+        if error.errno != ENOTSUP:
+            raise
+        return
+    for name in map(os.fsencode, names):
+        if name not in but and is_kept(name):
+            os.removexattr(fd, name)
 
 
 def has_default_acl(fd: int) -> bool:

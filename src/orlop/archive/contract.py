@@ -104,9 +104,10 @@ class UnpackJob:
 class UnpackResult:
     """What came of it. `diff_id` is of the whole decompressed stream, what pads the archive's end included.
 
-    What was unpacked is not durable yet: that is the snapshotter's, at `commit`. `implied` are the directories that
-    were made because something stands beneath them while no entry says how they should be: they are 0755 of root, and
-    where a lower layer has them, they are to get its mode, owner and attributes. `dropped_xattrs` counts by name what
+    What was unpacked is not durable yet: that is the snapshotter's, at `commit`, which takes `implied`: the directories
+    that the layer has something in but no entry of, and has not deleted before, b"" for the root. They are 0755 of root
+    with time 0, and where a lower layer has them, they are to get its mode, owner, attributes and time. None of the
+    form `applied`, which finds them in place. `dropped_xattrs` counts by name what
     no file got, since it may not be set or the file system does not take it.
     """
 

@@ -56,9 +56,19 @@ class DirectoryChain:
     of directories is needed, whose length the archive would decide.
     """
 
-    def __init__(self, root_fd: int, *, make: Callable[[Directory, bytes], None] | None) -> None:
-        """`make` makes a missing directory; None where that is an error."""
+    def __init__(
+        self,
+        root_fd: int,
+        *,
+        make: Callable[[Directory, bytes], None] | None,
+        remake: Callable[[Directory, bytes], bool] | None = None,
+    ) -> None:
+        """`make` makes a missing directory; None where that is an error.
+
+        `remake` may put a directory in the place of something that is none; it returns whether it has.
+        """
         self._make = make
+        self._remake = remake
         self._nodes = [self._opened(root_fd, b".", b"")]
         self._names: list[bytes] = []  # of the nodes behind the root, as they were asked for
         self._path = b""
@@ -142,7 +152,10 @@ class DirectoryChain:
         except FileNotFoundError:
             if self._make is None:
                 raise InvalidArgument(f'path: the directory "{shown(path)}" does not exist') from None
-        self._make(parent, name)
+            self._make(parent, name)
+        except NotADirectoryError:
+            if self._remake is None or not self._remake(parent, name):
+                raise
         return self._opened(parent.fd, name, path)
 
     def _resolve(self, parent: Directory, name: bytes) -> Directory:

@@ -9,6 +9,7 @@ from struct import Struct
 
 BLOCK_BITS = 9
 BLOCK_BYTES = 1 << BLOCK_BITS  # as large as what tar aligns data to; the kernel takes it since 6.4
+IMAGE_UNIT_BYTES = 4096  # an image's size is a multiple of this, so that no page of it is read in part
 MAX_BLOCKS = (1 << 32) - 2  # block addresses have 32 bits, and all bits set is a hole
 
 MAGIC = 0xE0F5E1E2
@@ -51,6 +52,11 @@ DIRENT = Struct("<QHBB")  # nid, nameoff, file_type, reserved
 FILE_TYPES = bytes((0, 5, 3, 0, 2, 0, 4, 0, 1, 0, 7, 0, 6, 0, 0, 0))
 
 XATTR_HEADER = Struct("<IB7x")  # h_name_filter, h_shared_count
+# What an inode keeps room for where only lower layers describe the directory: a header, and references to attributes
+# elsewhere in the image. The kernel reads as far as i_xattr_icount says; ROOM_END tells us that the room is there.
+ROOM_XATTRS = 64
+ROOM_END = b"room"
+ROOM_BYTES = XATTR_HEADER.size + 4 * ROOM_XATTRS + len(ROOM_END)
 XATTR_ENTRY = Struct("<BBH")  # e_name_len, e_name_index, e_value_size
 XATTR_PREFIXES = ((b"user.", 1), (b"trusted.", 4), (b"security.", 6))
 XATTR_WHOLE_NAMES = {b"system.posix_acl_access": 2, b"system.posix_acl_default": 3}

@@ -21,7 +21,7 @@ from .erofs_xattr import encode_xattrs, merge_xattrs, xattr_body, xattr_count
 from .ownership import IdMap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import BinaryIO
 
     from orlop.oci.digest import Digest
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 MEMORY_BYTES = 40 << 20  # with the interpreter below what an unpacker may have in all
 _FLUSH_BYTES = 1 << 18
 _COPY_BYTES = 1 << 16
-_IMAGE_UNIT_BYTES = 4096  # the image's size is a multiple of this, so that no page of it is read in part
 
 
 class ErofsIndex:
@@ -62,11 +61,19 @@ class ErofsIndex:
 
     @property
     def implied(self) -> list[bytes]:
-        """The paths of directories that something stands in, but no entry made; parents first, the root left out.
+        """The paths of directories that only lower layers describe, b"" for the root; parents first.
 
-        They are 0755 of root with time 0. Where a lower layer has them, they want its attributes: erofs_patch.py.
+        They are 0755 of root with time 0. Where a lower layer has them, they want its attributes: index_file.py.
+
+        Raises:
+            InvalidArgument: they are too long together.
         """
         return self._tree.implied_paths()
+
+    @property
+    def dropped_xattrs(self) -> Mapping[bytes, int]:
+        """How many files did not get an attribute that their entries have, by its name."""
+        return self._tree.dropped_xattrs
 
     def write(self, output: BinaryIO, *, tar: BinaryIO, tar_bytes: int, diff_id: Digest) -> int:
         """Write the image to `output`, which is empty and seekable; returns the image's size in bytes.
@@ -134,7 +141,7 @@ class _Writer:
         self._layout = Layout(tree)
         self._first_data_block = -(-self._layout.meta_end // fmt.BLOCK_BYTES)
         size = (self._first_data_block + self._layout.data_blocks) * fmt.BLOCK_BYTES
-        self.blocks = fmt.align(size, _IMAGE_UNIT_BYTES) // fmt.BLOCK_BYTES
+        self.blocks = fmt.align(size, fmt.IMAGE_UNIT_BYTES) // fmt.BLOCK_BYTES
         self._output = output
         self._data = _Area(output, self._first_data_block * fmt.BLOCK_BYTES)
 
@@ -204,7 +211,8 @@ class _Writer:
                 (b"..", nids[self._layout.parents[node]], 2),
             ]
             names.sort()
-            return self._flat(node, fields, directory_blocks(names), 2 + types.count(2))
+            inode = self._flat(node, fields, directory_blocks(names), 2 + types.count(2))
+            return inode if node not in self._tree.implied else self._with_room(node, inode)
         if kind == stat.S_IFLNK:
             return self._flat(node, fields, self._tree.targets[node], self._layout.links.get(node, 1))
         return self._header(node, fields, fmt.FLAT_PLAIN, 0, own=fields[6], links=self._layout.links.get(node, 1))
@@ -237,6 +245,11 @@ class _Writer:
             self._data.write_at(first * fmt.BLOCK_BYTES, content[:split])
         kind = fmt.FLAT_INLINE if flat.is_inline else fmt.FLAT_PLAIN
         return self._header(node, fields, kind, flat.size, own=first, links=links) + content[split:]
+
+    def _with_room(self, node: int, inode: bytes) -> bytes:
+        """An inode that index_file.py may give other attributes; see erofs_format.py."""
+        size = fmt.EXTENDED_INODE.size + fmt.ROOM_BYTES + len(self._tree.xattrs.get(node, b""))
+        return inode.ljust(size - len(fmt.ROOM_END), b"\0") + fmt.ROOM_END
 
     def _header(self, node: int, fields: tuple[int, ...], kind: int, size: int, *, own: int, links: int) -> bytes:
         """The inode and its extended attributes. `own` is i_u: an address, a device number, the form of chunks."""

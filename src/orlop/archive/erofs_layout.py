@@ -21,6 +21,7 @@ from .erofs_format import (
     META_OFFSET,
     NID_BITS,
     NID_BYTES,
+    ROOM_BYTES,
     XATTR_HEADER,
     align,
 )
@@ -76,7 +77,7 @@ class Layout:
             and gid <= _MAX_COMPACT_ID
             and size <= _MAX_COMPACT_SIZE
             and node not in self._tree.linked
-            and node not in self._tree.implied  # which erofs_patch.py may give other attributes
+            and node not in self._tree.implied  # which index_file.py may give other attributes
             and len(self._tree.children.get(node, ())) <= _MAX_COMPACT_CHILDREN
         )
 
@@ -104,8 +105,10 @@ class Layout:
         fields = RECORD.unpack_from(self._tree.records, node * RECORD.size)
         kind, size = stat.S_IFMT(fields[0]), fields[5]
         header = COMPACT_INODE.size if self.is_compact(node, fields) else EXTENDED_INODE.size
-        entries = self._tree.xattrs.get(node)
-        if entries:
+        entries = self._tree.xattrs.get(node, b"")
+        if node in self._tree.implied:
+            header += ROOM_BYTES + len(entries)
+        elif entries:
             header += XATTR_HEADER.size + len(entries)
         position = align(self.meta_end, NID_BYTES)
         if kind == stat.S_IFREG:
@@ -137,7 +140,7 @@ class Layout:
             children = self._tree.children[node] = dict(sorted(children.items()))
             size = directory_size(sorted([*children, b".", b".."]))
             tail = (size - 1) % BLOCK_BYTES + 1
-        is_inline = header + tail <= BLOCK_BYTES
+        is_inline = header + tail <= BLOCK_BYTES and node not in self._tree.implied  # there the room ends the inode
         blocks = (size - tail) // BLOCK_BYTES if is_inline else -(-size // BLOCK_BYTES)
         if is_inline and position % BLOCK_BYTES + header + tail > BLOCK_BYTES:
             position = align(position, BLOCK_BYTES)

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 
 from orlop.errors import InvalidArgument
 
+from .attributes import DROPPED_NAMES
 from .contract import EntryType, Limits
 from .entry_path import shown
 from .erofs_format import BLOCK_BYTES, encode_device
-from .erofs_xattr import encode_xattrs, merge_xattrs
+from .erofs_xattr import encode_xattrs
+from .implied_directories import IMPLIED_BYTES
 from .whiteout import PREFIX as WHITEOUT_PREFIX
 from .whiteout import Whiteout, parse_whiteout
 from .xattr_policy import is_kept
@@ -65,7 +67,8 @@ class LayerTree:
         self.segments: dict[int, array[int]] = {}  # of sparse files: offset, length, offset, length, ...
         self.linked: set[int] = set()  # what a hard link was made to
         self.opaque: set[int] = set()
-        self.implied: set[int] = {ROOT}  # directories that no entry has made
+        self.implied: set[int] = {ROOT}  # directories that only lower layers describe
+        self.dropped_xattrs: dict[bytes, int] = {}  # how many files did not get an attribute, by its name
         self.data_end = 0  # how much of the tar files use
         self._limits = limits
         self._memory_left = memory_bytes
@@ -98,15 +101,32 @@ class LayerTree:
             self._add_node(entry, parent, name)
 
     def implied_paths(self) -> list[bytes]:
-        """The paths of the directories that no entry has made, but for the root; parents before what is in them."""
-        found = []
-        pending = [(b"", ROOT)]
-        for path, directory in pending:  # grows while it runs
-            if directory in self.implied and directory != ROOT:
-                found.append(path)
-            for name, node in self.children[directory].items():
-                if node in self.children:
-                    pending.append((path + b"/" + name if path else name, node))
+        """The paths of the directories that only lower layers describe; parents before what is in them.
+
+        Raises:
+            InvalidArgument: they are too long together.
+        """
+        found: list[bytes] = []
+        total = 0
+        # One directory's path at a time: those of all directories could be more than this process may hold.
+        ways = [iter([(b"", ROOT)])]
+        names: list[bytes] = []
+        while ways:
+            name, node = next(ways[-1], (b"", -1))
+            if node < 0:
+                ways.pop()
+                if names:
+                    names.pop()
+                continue
+            if node not in self.children:
+                continue
+            names.append(name)
+            if node in self.implied:
+                found.append(b"/".join(names[1:]))
+                total += len(found[-1])
+                if total > IMPLIED_BYTES:
+                    raise InvalidArgument("layer: path: too many directories have no entry of their own")
+            ways.append(iter(self.children[node].items()))
         return found
 
     def _add_node(self, entry: Entry, parent: dict[bytes, int], name: bytes) -> None:
@@ -188,11 +208,12 @@ class LayerTree:
     def _update_directory(self, node: int, record: bytes, entry: Entry) -> None:
         self.implied.discard(node)
         self.records[node * RECORD.size : (node + 1) * RECORD.size] = record
+        self.xattrs.pop(node, None)
         if entry.xattrs:
             self._set_xattrs(node, entry)
 
     def _set_xattrs(self, node: int, entry: Entry) -> None:
-        """Add the attributes that a file of this type gets to those that it has."""
+        """The attributes that a file of this type gets."""
         can_have_user = entry.type in {EntryType.FILE, EntryType.DIRECTORY}
         is_link = entry.type is EntryType.SYMLINK
         kept = {
@@ -202,14 +223,22 @@ class LayerTree:
             and (can_have_user or not name.startswith(b"user."))
             and not (is_link and name.startswith(b"system."))
         }
+        if len(kept) < len(entry.xattrs):
+            self._drop_xattrs(entry.xattrs.keys() - kept.keys())
         if not kept:
             return
         try:
-            encoded = merge_xattrs(self.xattrs.get(node, b""), encode_xattrs(kept))
+            encoded = encode_xattrs(kept)
         except ValueError as err:
             raise refused(entry, str(err)) from err
         self._spend(len(encoded), entry)
         self.xattrs[node] = encoded
+
+    def _drop_xattrs(self, names: set[bytes]) -> None:
+        dropped = self.dropped_xattrs
+        for name in names:
+            if name in dropped or len(dropped) < DROPPED_NAMES:
+                dropped[name] = dropped.get(name, 0) + 1
 
     def _add_link(self, entry: Entry, parent: dict[bytes, int], name: bytes) -> None:
         """A further name of what the archive had before; its own mode, owner and time mean nothing."""
@@ -287,22 +316,27 @@ class LayerTree:
                     del walked[1:]
             elif node in self.children:
                 walked.append(node)
-            elif node < 0 and is_made:
-                walked.append(self._add_implied(walked[-1], part, entry))
+            elif is_made and (node < 0 or self._is_whiteout(node)):
+                walked.append(self._add_implied(walked, part, entry))
             else:
                 raise refused(entry, f"{_quoted(part)} on the way to it is no directory of this layer")
             if links > _MAX_LINKS or steps > _MAX_STEPS or len(walked) > self._limits.depth + 1:
                 raise refused(entry, f"its path has more than {self._limits.depth} parts, or too many links")
         return walked[-1]
 
-    def _add_implied(self, parent: int, name: bytes, entry: Entry) -> int:
+    def _add_implied(self, way: list[int], name: bytes, entry: Entry) -> int:
+        """A directory in the last one of `way`, where nothing is, or a deletion, which it makes opaque."""
         if not self._is_name(name):
             raise refused(entry, "a name in its path cannot be this")
         self._spend(_NODE_BYTES + len(name), entry)
         node = self._new_node(self._implied_record)
-        self.implied.add(node)
+        siblings = self.children[way[-1]]
+        if name in siblings:
+            self._set_opaque(node, entry)
+        elif self.opaque.isdisjoint(way):
+            self.implied.add(node)
         self.children[node] = {}
-        self.children[parent][name] = node
+        siblings[name] = node
         return node
 
     def _is_name(self, name: bytes) -> bool:
@@ -319,15 +353,13 @@ class LayerTree:
         self.opaque.discard(node)
         self.implied.discard(node)
         if node in self.children:
-            self._parent_path, self._parent_node, self._parent = (
-                b"",
-                ROOT,
-                self.children[ROOT],
-            )  # it may have been inside
             pending = [node]
             while pending:
                 for child in self.children.pop(pending.pop()).values():
                     if child in self.children:
+                        self.xattrs.pop(child, None)
+                        self.opaque.discard(child)
+                        self.implied.discard(child)
                         pending.append(child)
                     else:
                         self._drop(child)

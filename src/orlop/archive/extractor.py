@@ -25,6 +25,7 @@ from .attributes import Attributes, has_default_acl
 from .contract import EntryType
 from .directory_chain import Directory, DirectoryChain
 from .entry_path import shown
+from .implied_directories import ImpliedDirectories
 from .ownership import IdMap
 from .unpacked_paths import UnpackedPaths
 from .whiteout import PREFIX, Whiteout, parse_whiteout
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _IMPLIED_MODE = 0o755  # of a directory that has no entry, as containerd
-_IMPLIED_BYTES = 8 << 20  # of their paths together, which the caller gets
 _NODE_TYPES = {
     EntryType.CHARACTER_DEVICE: stat.S_IFCHR,
     EntryType.BLOCK_DEVICE: stat.S_IFBLK,
@@ -49,8 +49,8 @@ _NODE_TYPES = {
 class ExtractStats:
     """What was extracted.
 
-    `implied` are the directories that were made because something stands beneath them, and no entry said how they
-    should be; where a lower layer has them, the caller gives them its mode, owner and attributes (containerd does).
+    `implied` are the directories of the overlay form that only lower layers describe, b"" for the root: they are 0755
+    of root with time 0, and where a lower layer has them, the caller gives them its mode, owner, attributes and time.
     `dropped_xattrs` counts, by name, attributes that no file gets or that the file system does not take.
     """
 
@@ -125,11 +125,10 @@ class _Extraction:
         self._limits = limits
         self._allow_devices = allow_devices
         self._stats = ExtractStats()
-        self._implied: dict[bytes, None] = {}
-        self._implied_bytes = 0
+        self._implied = ImpliedDirectories(limits.entries)
         # Only whiteouts on top of other files have to tell the layer's own from those below.
         self._unpacked = None if is_overlay else UnpackedPaths()
-        self._chain = DirectoryChain(root_fd, make=self._make_implied)
+        self._chain = DirectoryChain(root_fd, make=self._make_implied, remake=self._remake_deleted)
         self._link_chain = DirectoryChain(root_fd, make=None)
         # A default ACL of a directory decides over the mode of what is made in it, and lower layers may have some.
         self._exact_modes = not is_overlay or has_default_acl(self._chain.root.fd)
@@ -154,7 +153,8 @@ class _Extraction:
 
     def result(self) -> ExtractStats:
         """The numbers, when it has run."""
-        self._stats.implied = list(self._implied)
+        if self._is_overlay:
+            self._stats.implied = self._implied.paths()
         self._stats.dropped_xattrs = self._attributes.dropped
         return self._stats
 
@@ -220,6 +220,7 @@ class _Extraction:
         self._attributes.set_open(root.fd, entry, always_mode=True)
         root.mtime_ns = entry.mtime_ns
         root.is_dirty = True
+        self._implied.described(b"")
 
     def _file(self, entry: Entry, directory: Directory, name: bytes) -> None:
         mode = entry.mode & 0o777
@@ -270,8 +271,7 @@ class _Extraction:
         made = Directory(fd, directory.child_path(name), entry.mtime_ns)
         made.is_dirty = True
         self._chain.push(name, made)
-        if self._implied:
-            self._implied.pop(made.path, None)
+        self._implied.described(made.path)
         self._attributes.set_open(fd, entry, always_mode=True)
 
     def _make_directory(self, directory: Directory, name: bytes) -> None:
@@ -284,7 +284,7 @@ class _Extraction:
             self._replace(directory, name)
             os.mkdir(name, 0o700, dir_fd=directory.fd)
             if self._is_overlay:  # what stood here hid a directory of a lower layer, which must not come back
-                self._mark_opaque(directory.fd, name)
+                self._mark_opaque(directory, name)
 
     def _symlink(self, entry: Entry, directory: Directory, name: bytes) -> None:
         try:
@@ -356,6 +356,8 @@ class _Extraction:
     def _replace(self, directory: Directory, name: bytes) -> None:
         """Remove what stands there."""
         self._forget_way(directory, name)
+        if self._is_overlay and tree_removal.is_directory(directory.fd, name):
+            self._implied.gone(directory.child_path(name))
         tree_removal.remove(directory.fd, name)
 
     def _forget_way(self, directory: Directory, name: bytes) -> None:
@@ -365,14 +367,26 @@ class _Extraction:
 
     def _make_implied(self, parent: Directory, name: bytes) -> None:
         """Make a directory that no entry has made."""
-        path = parent.child_path(name)
-        self._implied_bytes += len(path)
-        if len(self._implied) >= self._limits.entries or self._implied_bytes > _IMPLIED_BYTES:
-            raise InvalidArgument("path: too many directories have no entry of their own")
+        self._implied.made(parent.child_path(name))
+        self._make_default(parent, name)
+
+    def _remake_deleted(self, parent: Directory, name: bytes) -> bool:
+        """Make a directory where the layer has deleted one, and yet has something in it; False of anything else."""
+        if not _is_deletion(os.stat(name, dir_fd=parent.fd, follow_symlinks=False)):
+            return False
+        os.unlink(name, dir_fd=parent.fd)
+        self._make_default(parent, name)
+        self._mark_opaque(parent, name)
+        return True
+
+    def _make_default(self, parent: Directory, name: bytes) -> None:
         os.mkdir(name, _IMPLIED_MODE, dir_fd=parent.fd)
         parent.is_dirty = True
-        self._implied[path] = None
-        self._attributes.own_by_root(parent.fd, name)
+        fd = os.open(name, tree_removal.DIRECTORY_FLAGS, dir_fd=parent.fd)
+        try:
+            self._attributes.set_default(fd, _IMPLIED_MODE)
+        finally:
+            os.close(fd)
 
     # Whiteouts.
 
@@ -387,6 +401,7 @@ class _Extraction:
             self._remove_lower(directory, target, self._unpacked)
         elif kind is Whiteout.OPAQUE:
             os.setxattr(directory.fd, self._opaque_name, b"y")
+            self._implied.hides(directory.path)
         else:
             self._mark_removed(directory, target)
 
@@ -396,10 +411,11 @@ class _Extraction:
         except FileExistsError:
             # The layer has the name itself. A file hides what is below anyway, a directory must be told to.
             if tree_removal.is_directory(directory.fd, name):
-                self._mark_opaque(directory.fd, name)
+                self._mark_opaque(directory, name)
 
-    def _mark_opaque(self, parent_fd: int, name: bytes) -> None:
-        fd = os.open(name, tree_removal.DIRECTORY_FLAGS, dir_fd=parent_fd)
+    def _mark_opaque(self, parent: Directory, name: bytes) -> None:
+        self._implied.hides(parent.child_path(name))
+        fd = os.open(name, tree_removal.DIRECTORY_FLAGS, dir_fd=parent.fd)
         try:
             os.setxattr(fd, self._opaque_name, b"y")
         finally:

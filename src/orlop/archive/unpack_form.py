@@ -14,7 +14,7 @@ from .raw_stream import RawStream
 from .tar_reader import TarReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _INDEX_SHARE = 0.6  # of `memory_bytes`; the rest is for the interpreter and the stream
 _FILE_MODE = 0o600
@@ -57,7 +57,13 @@ def _tar_index(job: UnpackJob, stream_fd: int) -> UnpackResult:
         index_fd = os.open(job.directory / INDEX_NAME, os.O_RDWR | _NEW_FILE, _FILE_MODE)
         with os.fdopen(index_fd, "r+b", buffering=0) as output:
             index.write(output, tar=tar, tar_bytes=raw_bytes, diff_id=diff_id)
-    return UnpackResult(diff_id=diff_id, raw_bytes=raw_bytes, entries=entries, implied=tuple(index.implied))
+    return UnpackResult(
+        diff_id=diff_id,
+        raw_bytes=raw_bytes,
+        entries=entries,
+        implied=tuple(index.implied),
+        dropped_xattrs=_named(index.dropped_xattrs),
+    )
 
 
 def _extracted(job: UnpackJob, stream_fd: int) -> UnpackResult:
@@ -81,10 +87,12 @@ def _extracted(job: UnpackJob, stream_fd: int) -> UnpackResult:
         raw_bytes=raw_bytes,
         entries=stats.entries,
         implied=tuple(stats.implied),
-        dropped_xattrs={
-            name.decode("utf-8", "backslashreplace"): count for name, count in stats.dropped_xattrs.items()
-        },
+        dropped_xattrs=_named(stats.dropped_xattrs),
     )
+
+
+def _named(dropped: Mapping[bytes, int]) -> dict[str, int]:
+    return {name.decode("utf-8", "backslashreplace"): count for name, count in dropped.items()}
 
 
 def _write(fd: int, data: bytes) -> None:

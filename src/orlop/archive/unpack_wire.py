@@ -62,7 +62,7 @@ def encode_result(result: UnpackResult) -> bytes:
         {
             "diff_id": str(result.diff_id),
             **{name: getattr(result, name) for name in _COUNTS},
-            "implied": base64.b64encode(b"\0".join(result.implied)).decode("ascii"),
+            "implied": base64.b64encode(b"".join(path + b"\0" for path in result.implied)).decode("ascii"),
             "dropped_xattrs": dict(result.dropped_xattrs),
         }
     ).encode("ascii")
@@ -100,12 +100,14 @@ def decode_result(data: bytes) -> UnpackResult:
         implied = base64.b64decode(value.get("implied", ""), validate=True)
     except (errors.InvalidArgument, TypeError, binascii.Error) as error:
         raise ValueError(str(error)) from None
+    if implied and not implied.endswith(b"\0"):
+        raise ValueError("implied is cut off")
     dropped = value.get("dropped_xattrs", {})
     if not isinstance(dropped, dict) or not all(map(_is_count, dropped.values())):
         raise ValueError("dropped_xattrs are no counts")
     return UnpackResult(
         diff_id=diff_id,
-        implied=tuple(implied.split(b"\0")) if implied else (),
+        implied=tuple(implied.split(b"\0")[:-1]),
         dropped_xattrs={_one_line(name): count for name, count in dropped.items()},
         **{name: _count(value, name) for name in _COUNTS},
     )

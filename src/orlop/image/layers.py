@@ -90,6 +90,7 @@ class LayerWork:
         self._watcher = watcher
         self._turn = asyncio.Semaphore(at_once)
         self._labels = dict(labels or {})
+        self._implied: dict[str, tuple[bytes, ...]] = {}  # of what was unpacked, by key, until it is committed
 
     async def fetch_all(self, blobs: Sequence[Descriptor]) -> None:
         """Have all blobs in the store."""
@@ -118,7 +119,7 @@ class LayerWork:
         parent = ""
         try:
             for layer, key in zip(layers, keys, strict=True):
-                await in_thread(_commit, snapshotter, layer, await next_of(key, keys), parent)
+                await in_thread(self._commit, snapshotter, layer, await next_of(key, keys), parent)
                 parent = str(layer.chain_id)
         except BaseException as error:
             try:
@@ -165,7 +166,7 @@ class LayerWork:
 
         key = await self._extracted(layer, parent, snapshotter, extract)
         try:
-            await in_thread(_commit, snapshotter, layer, key, "")
+            await in_thread(self._commit, snapshotter, layer, key, "")
         except BaseException as error:
             await in_thread(_discard, snapshotter, [key], error)
             raise
@@ -188,7 +189,9 @@ class LayerWork:
                 compression=layer.compression,
                 user_xattr=target.user_xattr,
             )
-            layer.must_be(await extract(job))
+            result = await extract(job)
+            layer.must_be(result)
+            self._implied[key] = result.implied
             # Not before: others believe the label.
             await in_thread(add_labels, self._content, layer.descriptor.digest, {UNCOMPRESSED: str(layer.diff_id)})
         except BaseException as error:
@@ -196,6 +199,15 @@ class LayerWork:
             raise
         self._tell(layer, Step.UNPACKED)
         return key
+
+    def _commit(self, snapshotter: Snapshotter, layer: Layer, key: str, parent: str) -> None:
+        """Give an active snapshot the layer's name; "" is one that has it."""
+        if not key:
+            return
+        try:
+            snapshotter.commit(str(layer.chain_id), key, parent=parent or None, implied=self._implied.pop(key))
+        except AlreadyExists:  # another process was faster: the same chain id is the same content
+            snapshotter.remove(key)
 
     async def _unpacked_from_store(self, layer: Layer, job: UnpackJob, unpack: Unpack) -> UnpackResult:
         reader = await opened_in_thread(self._content.open, layer.descriptor.digest)
@@ -249,16 +261,6 @@ class LayerWork:
 
     def _tell(self, layer: Layer, step: Step) -> None:
         self._watcher.happened(Event(layer.descriptor.digest, step))
-
-
-def _commit(snapshotter: Snapshotter, layer: Layer, key: str, parent: str) -> None:
-    """Give an active snapshot the layer's name; "" is one that has it."""
-    if not key:
-        return
-    try:
-        snapshotter.commit(str(layer.chain_id), key, parent=parent or None)
-    except AlreadyExists:  # another process was faster: the same chain id is the same content
-        snapshotter.remove(key)
 
 
 def _exists(snapshotter: Snapshotter, layer: Layer) -> bool:

@@ -27,7 +27,7 @@ from .namespaces import ensure_namespace
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from orlop.snapshot.contract import LayerTarget, Mount, SnapshotInfo, Snapshotter, Usage
 
@@ -74,7 +74,13 @@ class NamespacedSnapshotter:
             return self._backing.layer_target(self._found(key))
 
     def commit(
-        self, name: str, key: str, *, parent: str | None = None, labels: Mapping[str, str] | None = None
+        self,
+        name: str,
+        key: str,
+        *,
+        parent: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        implied: Sequence[bytes] = (),
     ) -> None:
         """Make an active snapshot a committed one. All of it is durable then.
 
@@ -93,7 +99,9 @@ class NamespacedSnapshotter:
             backing_parent = self._backing_name(parent) if parent else parent
             try:
                 with self._own_names():
-                    self._backing.commit(committed, active, parent=backing_parent, labels=_passed_on(new))
+                    self._backing.commit(
+                        committed, active, parent=backing_parent, labels=_passed_on(new), implied=implied
+                    )
             except AlreadyExists:
                 # It may be one whose record was lost in a crash: the snapshotter says that it is whole.
                 self._adopt(name)

@@ -7,8 +7,9 @@ A snapshot is a state of a root file system. A *committed* one has a name, is ne
     view(key, parent)    -> view                              remove() when nothing is above it
 
 A layer becomes a snapshot like this: `prepare`, then `layer_target` says where and in which form the unpacker puts
-the layer, then `commit` under the layer's chain id. Where `takes_layers_apart` is true, layers need no parent until
-they are committed: several are prepared without one, unpacked at the same time, and committed in order with `parent`.
+the layer, then `commit` under the layer's chain id, with what the unpacker says is `implied`. Where
+`takes_layers_apart` is true, layers need no parent until they are committed: several are prepared without one,
+unpacked at the same time, and committed in order with `parent`.
 
 A record is on disk before what it describes, and removed after it: after a crash at any moment, `cleanup` finds
 directories without a record and records whose making did not end, and removes both. Methods raise `NotFound` for an
@@ -23,7 +24,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -102,11 +103,19 @@ class Snapshotter(Protocol):
         """Where the layer of an active snapshot goes."""
 
     def commit(
-        self, name: str, key: str, *, parent: str | None = None, labels: Mapping[str, str] | None = None
+        self,
+        name: str,
+        key: str,
+        *,
+        parent: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        implied: Sequence[bytes] = (),
     ) -> None:
         """Make an active snapshot a committed one. All of it is durable then.
 
-        `parent` puts a snapshot that was prepared without a parent on top of a committed one.
+        `parent` puts a snapshot that was prepared without a parent on top of a committed one. `implied` are the
+        directories of a layer that only lower layers describe, b"" for the root: they get mode, owner, extended
+        attributes and time of the uppermost layer below that has them, unless something in between hides that.
 
         Raises:
             InvalidArgument: `parent` where `takes_layers_apart` is false, or where the snapshot has a parent already.

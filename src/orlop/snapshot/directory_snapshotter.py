@@ -12,7 +12,6 @@ A record comes before its directory and goes after it. A directory that is half 
 from __future__ import annotations
 
 import os
-import stat
 from abc import ABC, abstractmethod
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -31,7 +30,7 @@ from orlop.snapshot.tree_removal import remove_tree
 from orlop.snapshot.tree_usage import tree_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Self
 
 _SETTING_UP = 0  # the lock for making ROOT itself; snapshots are numbered from 1
@@ -85,9 +84,12 @@ class DirectorySnapshotter(ABC):
     def _mounts(self, directory: Path, kind: Kind, parents: list[Path]) -> list[Mount]:
         """How to mount a snapshot."""
 
-    def _finish(self, directory: Path, parents: list[Path]) -> None:
-        """Make what is in an active snapshot durable. `parents`: what it is put on top of just now, else empty."""
-        del parents
+    @abstractmethod
+    def _inherit(self, directory: Path, implied: Sequence[bytes], parents: list[Path]) -> None:
+        """Give directories of an active snapshot that only lower layers describe what these say. See the contract."""
+
+    def _finish(self, directory: Path) -> None:
+        """Make what is in an active snapshot durable."""
         sync_file_system(directory)
 
     # The contract, but for layer_target.
@@ -101,19 +103,27 @@ class DirectorySnapshotter(ABC):
         return self._make(key, Kind.VIEW, parent, labels or {})
 
     def commit(
-        self, name: str, key: str, *, parent: str | None = None, labels: Mapping[str, str] | None = None
+        self,
+        name: str,
+        key: str,
+        *,
+        parent: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        implied: Sequence[bytes] = (),
     ) -> None:
         """Make an active snapshot a committed one. All of it is durable then."""
         _check_name(name)
         with self._locked(key) as record:
             _require_active(record)
-            new_parents = self._new_parents(record, parent)
+            parents = self._new_parents(record, parent) or self._parents(record.id)
             holder = self._records.holder(name)
             if holder and holder.id != record.id:
                 self._discard_if_crashed(holder, name)
             directory = self.directory(record.id)
             with _as_kernel_error(f'cannot commit snapshot "{key}"'):
-                self._finish(directory, new_parents)
+                if implied and parents:
+                    self._inherit(directory, implied, parents)
+                self._finish(directory)
                 usage = tree_usage(directory)
             self._records.commit(record.id, name, usage, parent=parent or "", labels=labels)
 
@@ -286,18 +296,6 @@ def sync_file_system(directory: Path) -> None:
         mount_call.syncfs(directory_fd)
     finally:
         os.close(directory_fd)
-
-
-def copy_root_attributes(original: Path, root: Path) -> None:
-    """Give `root` owner, mode, times and extended attributes of `original`, but for the marks of overlayfs."""
-    status = original.lstat()
-    os.chown(root, status.st_uid, status.st_gid, follow_symlinks=False)
-    for attribute in os.listxattr(original, follow_symlinks=False):
-        if not attribute.startswith(("trusted.overlay.", "user.overlay.")):
-            value = os.getxattr(original, attribute, follow_symlinks=False)
-            os.setxattr(root, attribute, value, follow_symlinks=False)
-    root.chmod(stat.S_IMODE(status.st_mode))
-    os.utime(root, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _require_active(record: Record) -> None:

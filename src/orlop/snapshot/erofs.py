@@ -13,22 +13,22 @@ wrote, and takes part in overlays as such.
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from orlop.archive.index_file import IndexFile
 from orlop.errors import FailedPrecondition
 from orlop.snapshot.contract import Kind, LayerForm, LayerTarget, Mount
-from orlop.snapshot.directory_snapshotter import DirectorySnapshotter, copy_root_attributes, sync_file_system
+from orlop.snapshot.directory_snapshotter import DirectorySnapshotter, sync_file_system
 from orlop.snapshot.erofs_mount import INDEX_NAME, TAR_NAME, is_mounted, mount_layer
-from orlop.snapshot.overlay import (
-    inherit_root,
-    is_untouched_root,
-    make_upper_directory,
-    overlay_mounts,
-    overlay_options,
-)
+from orlop.snapshot.implied_directories import inherit, opened_tree
+from orlop.snapshot.overlay import make_upper_directory, overlay_mounts, overlay_options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from orlop.snapshot.implied_directories import LayerDirectories
 
 
 class ErofsSnapshotter(DirectorySnapshotter):
@@ -50,31 +50,28 @@ class ErofsSnapshotter(DirectorySnapshotter):
     def _fill(self, directory: Path, kind: Kind, parents: list[Path]) -> None:
         make_upper_directory(directory, kind)
         if parents:
-            copy_root_attributes(self._root_of(parents), directory / "fs")
+            with ExitStack() as stack:
+                inherit(opened_tree(directory / "fs", stack), [b""], [_opened(parents[0], stack)])
 
     def _mounts(self, directory: Path, kind: Kind, parents: list[Path]) -> list[Mount]:
         self._mount_layers(parents)
-        lower = [parent / "fs" for parent in parents]
-        if kind is Kind.VIEW and parents and self._root_of(parents) != lower[0]:
-            lower.insert(0, directory / "fs")  # empty, and has the attributes that the root should have
-        return overlay_mounts(directory, kind, lower, self._options)
+        return overlay_mounts(directory, kind, [parent / "fs" for parent in parents], self._options)
 
-    def _finish(self, directory: Path, parents: list[Path]) -> None:
+    def _inherit(self, directory: Path, implied: Sequence[bytes], parents: list[Path]) -> None:
+        with ExitStack() as stack:
+            below = [_opened(parent, stack) for parent in parents]
+            if (directory / "layer").exists():
+                index = IndexFile(stack.enter_context((directory / "layer" / INDEX_NAME).open("r+b")))
+                inherit(index, implied, below)
+                index.finish()
+            else:
+                inherit(opened_tree(directory / "fs", stack), implied, below)
+
+    def _finish(self, directory: Path) -> None:
         if (directory / "layer").exists():
             _sync_layer(directory)
-            return
-        if parents:
-            inherit_root(directory / "fs", self._root_of(parents))
-        sync_file_system(directory)
-
-    def _root_of(self, parents: list[Path]) -> Path:
-        """The root directory whose owner and mode a file system of these layers has: the uppermost that sets them.
-
-        Overlayfs takes the uppermost at all, and an index has the default where its layer says nothing of its root.
-        """
-        self._mount_layers(parents)
-        roots = [parent / "fs" for parent in parents]
-        return next((root for root in roots if not is_untouched_root(root)), roots[0])
+        else:
+            sync_file_system(directory)
 
     def _mount_layers(self, parents: list[Path]) -> None:
         for parent in parents:
@@ -84,6 +81,13 @@ class ErofsSnapshotter(DirectorySnapshotter):
             with self._locks.hold(int(parent.name)):
                 if not is_mounted(target):  # by another process, while we waited
                     mount_layer(parent / "layer", target)
+
+
+def _opened(directory: Path, stack: ExitStack) -> LayerDirectories:
+    """The directories of a committed snapshot. An index is read as a file: a pull need not mount anything."""
+    if (directory / "layer").exists():
+        return IndexFile(stack.enter_context((directory / "layer" / INDEX_NAME).open("rb")))
+    return opened_tree(directory / "fs", stack)
 
 
 def _sync_layer(directory: Path) -> None:

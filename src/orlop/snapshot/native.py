@@ -5,6 +5,7 @@ snapshots/N/fs holds all files. A view is a copy no more than a committed snapsh
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from orlop.snapshot.contract import Kind, LayerForm, LayerTarget, Mount
@@ -12,6 +13,7 @@ from orlop.snapshot.directory_snapshotter import DirectorySnapshotter
 from orlop.snapshot.tree_copy import copy_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _ROOT_MODE = 0o755
@@ -31,8 +33,12 @@ class NativeSnapshotter(DirectorySnapshotter):
         root = directory / "fs"
         root.mkdir()
         root.chmod(_ROOT_MODE)
+        os.utime(root, ns=(0, 0))
         if parents and kind is Kind.ACTIVE:
             copy_tree(parents[0] / "fs", root)
+
+    def _inherit(self, directory: Path, implied: Sequence[bytes], parents: list[Path]) -> None:
+        """They are as below: the layer was applied to a copy of that."""
 
     def _mounts(self, directory: Path, kind: Kind, parents: list[Path]) -> list[Mount]:
         is_shown_as_it_is = kind is Kind.VIEW and parents

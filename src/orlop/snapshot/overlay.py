@@ -9,14 +9,16 @@ A snapshot of a single directory is a bind mount of it.
 
 from __future__ import annotations
 
+import errno
 import os
-import stat
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orlop.errors import FailedPrecondition
 from orlop.snapshot.contract import Kind, LayerForm, LayerTarget, Mount
-from orlop.snapshot.directory_snapshotter import DirectorySnapshotter, copy_root_attributes, sync_file_system
+from orlop.snapshot.directory_snapshotter import DirectorySnapshotter
+from orlop.snapshot.implied_directories import inherit, opened_tree
 from orlop.snapshot.tree_removal import remove_tree
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ _PARAMETERS = Path("/sys/module/overlay/parameters")
 # layer (index), files whose data are in a lower layer (metacopy), and directories whose files stand under another name
 # in a lower layer (redirect_dir) are not made; and those that a hostile upper directory may have are not followed.
 _SELF_CONTAINED = {"index": "off", "metacopy": "off", "redirect_dir": "nofollow"}
+_OPAQUE = ("trusted.overlay.opaque", "user.overlay.opaque")
 _ROOT_MODE = 0o755
 _WORK_MODE = 0o711
 _NO_USER_NAMESPACE = ["0", "0", "4294967295"]
@@ -54,14 +57,16 @@ class OverlaySnapshotter(DirectorySnapshotter):
     def _fill(self, directory: Path, kind: Kind, parents: list[Path]) -> None:
         make_upper_directory(directory, kind)
         if parents:
-            copy_root_attributes(parents[0] / "fs", directory / "fs")
+            with ExitStack() as stack:
+                upper, lower = (opened_tree(path / "fs", stack) for path in (directory, parents[0]))
+                inherit(upper, [b""], [lower])
         if self._volatile and kind is Kind.ACTIVE:
             (directory / "boot").symlink_to(boot_id())
 
-    def _finish(self, directory: Path, parents: list[Path]) -> None:
-        if parents:
-            inherit_root(directory / "fs", parents[0] / "fs")
-        sync_file_system(directory)
+    def _inherit(self, directory: Path, implied: Sequence[bytes], parents: list[Path]) -> None:
+        with ExitStack() as stack:
+            layer, *below = [opened_tree(path / "fs", stack) for path in (directory, *parents)]
+            inherit(layer, implied, below)
 
     def _mounts(self, directory: Path, kind: Kind, parents: list[Path]) -> list[Mount]:
         options = list(self._options)
@@ -77,29 +82,13 @@ def make_upper_directory(directory: Path, kind: Kind) -> None:
         if name == "fs" or kind is Kind.ACTIVE:
             (directory / name).mkdir()
             (directory / name).chmod(mode)
-
-
-def inherit_root(root: Path, parent_root: Path) -> None:
-    """Give a layer that says nothing of its root directory the owner and mode of its parent's.
-
-    Overlayfs takes those of the uppermost layer. A layer unpacked without its parent has them as we made them.
-    """
-    if is_untouched_root(root):
-        times = root.stat()
-        copy_root_attributes(parent_root, root)
-        os.utime(root, ns=(times.st_atime_ns, times.st_mtime_ns))
-
-
-def is_untouched_root(root: Path) -> bool:
-    """Whether a layer's root directory has the owner and mode that we gave it."""
-    status = root.stat()
-    owner = (os.geteuid(), os.getegid())
-    return stat.S_IMODE(status.st_mode) == _ROOT_MODE and (status.st_uid, status.st_gid) == owner
+    os.utime(directory / "fs", ns=(0, 0))  # unless a layer says so: as of any directory that none describes
 
 
 def overlay_mounts(directory: Path, kind: Kind, lower: list[Path], options: Sequence[str]) -> list[Mount]:
     """The mount of a snapshot over directories of layers, the uppermost first; the options in containerd's order."""
     upper = directory / "fs"
+    lower = _down_to_opaque(lower)
     if kind is Kind.VIEW and len(lower) <= 1:
         return [Mount(type="bind", source=str(lower[0] if lower else upper), options=("ro", "rbind"))]
     if not lower:  # overlayfs wants at least one, and there is nothing to lay over
@@ -107,6 +96,23 @@ def overlay_mounts(directory: Path, kind: Kind, lower: list[Path], options: Sequ
     own = (f"workdir={directory / 'work'}", f"upperdir={upper}") if kind is Kind.ACTIVE else ()
     lower_option = "lowerdir=" + ":".join(str(path) for path in lower)
     return [Mount(type="overlay", source="overlay", options=(*options, *own, lower_option))]
+
+
+def _down_to_opaque(lower: list[Path]) -> list[Path]:
+    """The layers that are seen: overlayfs heeds the mark of an opaque directory everywhere but at the root."""
+    for number, root in enumerate(lower, 1):
+        if any(_has_mark(root, name) for name in _OPAQUE):
+            return lower[:number]
+    return lower
+
+
+def _has_mark(root: Path, name: str) -> bool:
+    try:
+        return os.getxattr(root, name, follow_symlinks=False) == b"y"
+    except OSError as error:
+        if error.errno not in (errno.ENODATA, errno.EOPNOTSUPP, errno.ENOENT):  # a missing layer is the mount's to tell
+            raise
+        return False
 
 
 def overlay_options(*, user_xattr: bool, parameters: Path = _PARAMETERS) -> tuple[str, ...]:

@@ -57,12 +57,29 @@ def test_what_cannot_be_opened_is_not_followed(tmp_path: Path, root_fd: int) -> 
     assert os.getcwd() == here  # noqa: PTH109
 
 
-def test_the_containers_root_owns_what_has_no_entry(tmp_path: Path, root_fd: int) -> None:
-    (tmp_path / "d").mkdir()
-    _attributes().own_by_root(root_fd, b"d")
-    assert describe(tmp_path)["d"]["owner"] == (0, 0)
-    _attributes(IdRange(0, 1000, 1)).own_by_root(root_fd, b"d")
-    assert describe(tmp_path)["d"]["owner"] == (1000, 1000)
+def test_what_has_no_entry_is_the_containers_roots_with_nothing_of_its_surroundings(
+    tmp_path: Path, root_fd: int
+) -> None:
+    os.setxattr(tmp_path, "system.posix_acl_default", _ACL)
+    os.chown(tmp_path, 0, 8)
+    tmp_path.chmod(0o2755)
+    (tmp_path / "d").mkdir(mode=0o700)
+    assert os.listxattr(tmp_path / "d")
+    for ids, owner in (((), (0, 0)), ((IdRange(0, 1000, 1),), (1000, 1000))):
+        fd = os.open("d", os.O_RDONLY | os.O_DIRECTORY, dir_fd=root_fd)
+        try:
+            _attributes(*ids).set_default(fd, 0o755)
+        finally:
+            os.close(fd)
+        node = describe(tmp_path)["d"]
+        assert node == {"type": "d", "mode": "0o755", "owner": owner, "xattrs": {}, "mtime_ns": 0}
+
+
+def test_an_entry_says_all_of_what_was_there_before(tmp_path: Path, root_fd: int) -> None:
+    for name in ("user.old", "user.kept", "trusted.overlay.opaque"):
+        os.setxattr(tmp_path, name, b"1")
+    _attributes().set_open(root_fd, _entry(mode=0o755, xattrs={b"user.kept": b"2"}), always_mode=True)
+    assert describe(tmp_path)["."]["xattrs"] == {"user.kept": b"2", "trusted.overlay.opaque": b"1"}
 
 
 def test_default_access_control_lists_are_noticed(tmp_path: Path, root_fd: int) -> None:

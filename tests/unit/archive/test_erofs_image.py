@@ -112,7 +112,7 @@ def test_directories_without_an_entry_are_told() -> None:
     index = ErofsIndex()
     for one in [entry("a/b/c/f"), directory("a/b"), entry("d/f"), entry("d"), entry("e/f")]:
         index.add(one)
-    assert index.implied == [b"a", b"e", b"a/b/c"]
+    assert index.implied == [b"", b"a", b"a/b/c", b"e"]
 
 
 class _SlowFile(io.FileIO):

@@ -10,6 +10,8 @@ import pytest
 from erofs_entries import directory, entry, hard_link, image_of, link
 from erofs_reader import Image, Inode
 from orlop.archive.contract import Entry, EntryType, Limits
+from orlop.archive.erofs_tree import LayerTree
+from orlop.archive.ownership import IdMap
 from orlop.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -54,11 +56,11 @@ def test_a_later_entry_replaces_an_earlier_one() -> None:
     assert [tree["a"].content[:1], tree["b"].content[:1], tree["c"].content] == [b"\2", b"\3", b"y"]
 
 
-def test_a_directory_on_a_directory_keeps_what_is_inside_and_old_attributes() -> None:
+def test_a_directory_on_a_directory_keeps_what_is_inside_and_no_attributes() -> None:
     first = directory("d", xattrs={b"user.a": b"1", b"user.b": b"1"})
     tree = paths(first, file("d/f"), directory("d", mode=0o711, xattrs={b"user.b": b"2"}))
     assert tree["d"].mode & 0o7777 == 0o711
-    assert tree["d"].xattrs == {"user.a": b"1", "user.b": b"2"}
+    assert tree["d"].xattrs == {"user.b": b"2"}
     assert "d/f" in tree
 
 
@@ -70,6 +72,30 @@ def test_a_file_on_a_directory_removes_what_was_inside() -> None:
 def test_a_directory_on_something_else_hides_what_lower_layers_have() -> None:
     tree = paths(file("d"), directory("d"), file("d/f"), entry(".wh.e"), directory("e"))
     assert tree["d"].xattrs == tree["e"].xattrs == {"trusted.overlay.opaque": b"y"}
+
+
+def test_a_directory_that_was_deleted_and_has_something_in_it_is_a_new_one() -> None:
+    tree = LayerTree(Limits(), memory_bytes=1 << 20, uids=IdMap((), "uid"), gids=IdMap((), "gid"))
+    for one in (entry(".wh.a"), file("a/b/f"), entry("o/.wh..wh..opq"), file("o/b/f"), file("c/d/f"), file("c/d")):
+        tree.add(one)
+    assert tree.implied_paths() == [b"", b"o", b"c"]
+    assert paths(entry(".wh.a"), file("a/b/f"))["a"].xattrs == {"trusted.overlay.opaque": b"y"}
+
+
+def test_too_long_paths_of_directories_without_entry_are_refused() -> None:
+    tree = LayerTree(Limits(), memory_bytes=1 << 23, uids=IdMap((), "uid"), gids=IdMap((), "gid"))
+    long = "/".join(["n" * 250] * 15)
+    for number in range(3000):
+        tree.add(file(f"{long}/{number}/f"))
+    with pytest.raises(InvalidArgument, match="too many directories have no entry of their own"):
+        tree.implied_paths()
+
+
+def test_attributes_that_no_file_gets_are_counted() -> None:
+    tree = LayerTree(Limits(), memory_bytes=1 << 20, uids=IdMap((), "uid"), gids=IdMap((), "gid"))
+    tree.add(directory("d", xattrs={b"user.a": b"", b"trusted.x": b""}))
+    tree.add(link("l", "x", xattrs={b"user.a": b"", b"trusted.x": b""}))
+    assert tree.dropped_xattrs == {b"trusted.x": 2, b"user.a": 1}
 
 
 def test_hard_links_are_one_inode_that_outlives_its_first_name() -> None:
@@ -169,7 +195,7 @@ def test_devices_and_fifos_have_numbers_and_modes() -> None:
         ([file("a//b")], "a name in its path cannot be this"),
         ([file("a\0b")], "a name cannot be this"),
         ([file("a"), file("a/b")], '"a/b": "a" on the way to it is no directory of this layer'),
-        ([entry(".wh.a"), file("a/b")], '"a" on the way to it is no directory'),
+        ([entry(".wh.a"), hard_link("b", "a/b")], '"a" on the way to it is no directory'),
         ([link("a", "b"), link("b", "a"), file("a/c")], "too many links"),
         ([hard_link("a", "b")], 'a hard link to "b", which is not in this layer'),
         ([hard_link("a", "b/c")], '"b" on the way to it is no directory'),

@@ -117,7 +117,7 @@ def test_ids_are_mapped_also_of_directories_without_an_entry(unpack: Unpack, tmp
 
 def test_directories_without_an_entry_are_told(unpack: Unpack) -> None:
     stats = unpack(file(b"a/b/f") + directory(b"a/b") + file(b"c/d/f") + symlink(b"l", b"c/e") + file(b"l/f"))
-    assert stats.implied == [b"a", b"c", b"c/d", b"c/e"]
+    assert stats.implied == [b"", b"a", b"c", b"c/d", b"c/e"]
 
 
 def test_hard_links_are_one_file(unpack: Unpack, tmp_path: Path) -> None:

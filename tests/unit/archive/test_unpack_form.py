@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orlop.archive.contract import Limits, UnpackJob, UnpackResult
+from erofs_reader import Image
+from orlop.archive.contract import IdRange, Limits, UnpackJob, UnpackResult
 from orlop.archive.unpack_form import unpack
 from orlop.errors import InvalidArgument
 from orlop.oci.digest import Digest
+from tar_bytes import END, file, pax
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,11 +52,24 @@ def test_tar_index_keeps_the_raw_stream_as_it_is(directory: Path) -> None:
     layer = _layer()
     result = _unpack(layer, directory, "tar-index")
     assert (result.diff_id, result.raw_bytes, result.entries) == (Digest.of(layer), len(layer), 3)
-    assert result.implied == (b"usr", b"usr/bin")
     assert sorted(one.name for one in directory.iterdir()) == ["layer.erofs", "layer.tar"]
     assert (directory / "layer.tar").read_bytes() == layer
     assert (directory / "layer.tar").stat().st_mode & 0o777 == 0o600
     assert (directory / "layer.erofs").read_bytes()[1024:1028] == b"\xe2\xe1\xf5\xe0"
+    assert result.implied == (b"", b"usr", b"usr/bin")
+
+
+def test_tar_index_maps_ids_and_counts_what_it_drops(directory: Path) -> None:
+    layer = pax((b"SCHILY.xattr.trusted.x", b"1")) + file(b"f", uid=5, gid=6)
+    ranges = (IdRange(0, 1000, 10),)
+    blob = directory.parent / "blob"
+    blob.write_bytes(layer + END)
+    with blob.open("rb") as stream:
+        job = UnpackJob(form="tar-index", directory=directory, compression="none", uid_map=ranges, gid_map=ranges)
+        result = unpack(job, stream.fileno())
+    found = Image((directory / "layer.erofs").read_bytes(), (directory / "layer.tar").read_bytes()).paths
+    assert (found["f"].uid, found["f"].gid, found[""].uid) == (1005, 1006, 1000)
+    assert result.dropped_xattrs == {"trusted.x": 1}
 
 
 def test_tar_index_writes_over_nothing(directory: Path) -> None:
@@ -70,7 +85,7 @@ def test_overlay_marks_what_is_deleted(directory: Path) -> None:
     assert (result.diff_id, result.raw_bytes, result.entries) == (Digest.of(layer), len(layer), 3)
     assert (directory / "usr/bin/tool").read_bytes() == _CONTENT
     assert (directory / "usr/old").is_char_device()
-    assert result.implied == (b"usr", b"usr/bin")
+    assert result.implied == (b"", b"usr", b"usr/bin")
 
 
 @pytest.mark.needs_root
@@ -78,7 +93,7 @@ def test_applied_deletes(directory: Path) -> None:
     (directory / "usr").mkdir()
     (directory / "usr/old").touch()
     result = _unpack(_layer(), directory, "applied")
-    assert result.entries == 3
+    assert (result.entries, result.implied) == (3, ())
     assert [one.name for one in (directory / "usr").iterdir()] == ["bin"]
 
 

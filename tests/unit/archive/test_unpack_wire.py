@@ -18,7 +18,7 @@ _RESULT = UnpackResult(
     raw_bytes=1024,
     entries=3,
     peak_memory_bytes=1 << 24,
-    implied=(b"usr", b"usr/\xff\n"),
+    implied=(b"", b"usr", b"usr/\xff\n"),
     dropped_xattrs={"user.x": 2},
 )
 
@@ -88,6 +88,7 @@ def test_what_is_no_result_is_refused(data: bytes) -> None:
         ("peak_memory_bytes", None),
         ("implied", "&&"),
         ("implied", 7),
+        ("implied", "dXNy"),
         ("dropped_xattrs", []),
         ("dropped_xattrs", {"user.x": -1}),
     ],

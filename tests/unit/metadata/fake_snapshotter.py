@@ -16,7 +16,7 @@ from orlop.errors import AlreadyExists, FailedPrecondition, InvalidArgument, Not
 from orlop.snapshot.contract import Kind, LayerForm, LayerTarget, Mount, SnapshotInfo, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 _TEMPORARY = ".new-"
 
@@ -45,8 +45,15 @@ class FakeSnapshotter:
         return LayerTarget(form=LayerForm.OVERLAY, directory=self.path(key) / "fs")
 
     def commit(
-        self, name: str, key: str, *, parent: str | None = None, labels: Mapping[str, str] | None = None
+        self,
+        name: str,
+        key: str,
+        *,
+        parent: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        implied: Sequence[bytes] = (),
     ) -> None:
+        del implied
         record = self._record(key)
         if record["kind"] != Kind.ACTIVE.value:
             raise FailedPrecondition(f"{key}: is not active")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,10 +10,10 @@ from orlop.errors import AlreadyExists, InvalidArgument, KernelError, NotFound
 from orlop.linux import mount_call
 from orlop.snapshot import directory_snapshotter as module
 from orlop.snapshot.contract import Kind, LayerTarget, Mount
-from orlop.snapshot.directory_snapshotter import DirectorySnapshotter, copy_root_attributes
+from orlop.snapshot.directory_snapshotter import DirectorySnapshotter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
@@ -27,6 +26,9 @@ class _Snapshotter(DirectorySnapshotter):
 
     def _fill(self, directory: Path, kind: Kind, parents: list[Path]) -> None:
         (directory / kind.value).write_text(" ".join(parent.name for parent in parents))
+
+    def _inherit(self, directory: Path, implied: Sequence[bytes], parents: list[Path]) -> None:
+        (directory / "implied").write_text(f"{list(implied)} {[parent.name for parent in parents]}")
 
     def _mounts(self, directory: Path, kind: Kind, parents: list[Path]) -> list[Mount]:
         del kind, parents
@@ -54,6 +56,15 @@ def test_the_root_is_for_its_owner_and_has_no_links_in_its_path(tmp_path: Path) 
         assert opened.root.stat().st_mode & 0o777 == 0o700
         mounts = opened.prepare("key")
     assert mounts[0].source == str(tmp_path / "real/root/snapshots/1")
+
+
+def test_implied_directories_are_looked_for_in_all_that_is_below(snapshotter: _Snapshotter) -> None:
+    for name, parent in (("base", ""), ("middle", "base"), ("top", "middle")):
+        snapshotter.prepare(f"{name}-work", parent)
+        snapshotter.commit(name, f"{name}-work", implied=[b"a"])
+    assert not (snapshotter.directory(1) / "implied").exists()
+    assert (snapshotter.directory(2) / "implied").read_text() == "[b'a'] ['1']"
+    assert (snapshotter.directory(3) / "implied").read_text() == "[b'a'] ['2', '1']"
 
 
 def test_parents_are_given_the_nearest_first(snapshotter: _Snapshotter) -> None:
@@ -142,20 +153,3 @@ def test_a_commit_writes_the_file_system_out_before_the_record(
     with pytest.raises(KernelError, match=r"^syncfs: EIO$"):
         snapshotter.commit("name", "key")
     assert snapshotter.info("key").kind is Kind.ACTIVE
-
-
-@pytest.mark.needs_root
-def test_root_attributes_are_copied_without_overlay_marks(tmp_path: Path) -> None:
-    original, root = tmp_path / "original", tmp_path / "root"
-    original.mkdir()
-    root.mkdir()
-    os.setxattr(original, "trusted.overlay.opaque", b"y")
-    os.setxattr(original, "user.overlay.opaque", b"y")
-    os.setxattr(original, "user.name", b"value")
-    os.chown(original, 3, 4)
-    original.chmod(0o1750)
-    os.utime(original, ns=(5, 6))
-    copy_root_attributes(original, root)
-    status = root.stat()
-    assert (status.st_uid, status.st_gid, status.st_mode & 0o7777, status.st_mtime_ns) == (3, 4, 0o1750, 6)
-    assert os.listxattr(root) == ["user.name"]

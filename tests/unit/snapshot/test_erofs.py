@@ -30,8 +30,8 @@ def snapshotter(tmp_path: Path) -> Iterator[ErofsSnapshotter]:
 
 def add(snapshotter: ErofsSnapshotter, name: str, layer: Layer, parent: str | None = None) -> None:
     snapshotter.prepare("work")
-    write_layer(snapshotter.layer_target("work"), layer)
-    snapshotter.commit(name, "work", parent=parent)
+    implied = write_layer(snapshotter.layer_target("work"), layer)
+    snapshotter.commit(name, "work", parent=parent, implied=implied)
 
 
 def test_layers_are_mounted_when_they_are_wanted_and_again_after_a_reboot(
@@ -103,7 +103,7 @@ def test_an_upper_directory_that_comes_to_its_parent_late_has_its_root(
     mount_all(snapshotter.prepare("key"), target)
     (target / "b").write_bytes(b"2")
     unmount(target)
-    snapshotter.commit("top", "key", parent="base")
+    snapshotter.commit("top", "key", parent="base", implied=[b""])
     mount_all(snapshotter.view("look", "top"), target)
     assert target.stat().st_mode & 0o7777 == 0o711
     assert files_of(target) == {"a": b"1", "b": b"2"}

@@ -14,7 +14,6 @@ from orlop.snapshot.contract import Kind, Mount
 from orlop.snapshot.mounting import mount_all, unmount
 from orlop.snapshot.overlay import (
     OverlaySnapshotter,
-    inherit_root,
     is_in_user_namespace,
     overlay_mounts,
     overlay_options,
@@ -75,20 +74,6 @@ def test_the_umask_changes_no_modes(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert [(tmp_path / name).stat().st_mode & 0o7777 for name in ("fs", "work")] == [0o755, 0o711]
-
-
-def test_a_layer_with_a_root_of_its_own_keeps_it(tmp_path: Path) -> None:
-    parent, root = tmp_path / "parent", tmp_path / "root"
-    for path, mode in ((parent, 0o711), (root, 0o750)):
-        path.mkdir()
-        path.chmod(mode)
-    inherit_root(root, parent)
-    assert root.stat().st_mode & 0o7777 == 0o750
-    root.chmod(0o755)
-    os.utime(root, ns=(1, 2))
-    inherit_root(root, parent)
-    assert root.stat().st_mode & 0o7777 == 0o711
-    assert root.stat().st_mtime_ns == 2
 
 
 def _with_a_base(snapshotter: OverlaySnapshotter) -> None:
