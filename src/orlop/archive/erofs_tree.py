@@ -48,7 +48,8 @@ _MODES = {
 }
 _MAX_ID = 0xFFFF_FFFE  # the last one means no id
 _MAX_TARGET_BYTES = 4095  # PATH_MAX without its NUL: no longer link can be read
-_NODE_BYTES = 150  # what a node takes beside its name: its record, its number, its place in a dictionary
+_NODE_BYTES = 160  # what a node takes beside its name: its record, its number, its place in a dictionary
+_DIRECTORY_BYTES = 450  # what a directory takes more, with its place in the layout
 _SEGMENT_BYTES = 16
 _MAX_LINKS = 40  # on one way, as in the kernel
 _MAX_STEPS = 4096
@@ -146,6 +147,7 @@ class LayerTree:
         if entry.type is EntryType.FILE:
             self._add_data(node, entry)
         elif entry.type is EntryType.DIRECTORY:
+            self._spend(_DIRECTORY_BYTES, entry)
             self.children[node] = {}
             if old is not None:  # what stood here hid a directory of a lower layer, which must not come back
                 self._set_opaque(node, entry)
@@ -328,7 +330,7 @@ class LayerTree:
         """A directory in the last one of `way`, where nothing is, or a deletion, which it makes opaque."""
         if not self._is_name(name):
             raise refused(entry, "a name in its path cannot be this")
-        self._spend(_NODE_BYTES + len(name), entry)
+        self._spend(_NODE_BYTES + _DIRECTORY_BYTES + len(name), entry)
         node = self._new_node(self._implied_record)
         siblings = self.children[way[-1]]
         if name in siblings:

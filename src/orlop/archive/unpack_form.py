@@ -16,7 +16,7 @@ from .tar_reader import TarReader
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_INDEX_SHARE = 0.6  # of `memory_bytes`; the rest is for the interpreter and the stream
+_INDEX_SHARE = 0.5  # of `memory_bytes`; the rest is for the interpreter and the stream
 _FILE_MODE = 0o600
 _NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -39,6 +39,16 @@ def unpack(job: UnpackJob, stream_fd: int) -> UnpackResult:
 
 def _tar_index(job: UnpackJob, stream_fd: int) -> UnpackResult:
     """The raw stream as it is, and an index of it. What deletes is in the index, in overlayfs's form."""
+    try:
+        return _tar_and_index(job, stream_fd)
+    except MemoryError:  # where the index's own bound is not the first one
+        raise InvalidArgument(
+            "layer: its index takes more memory than the unpacker may have (limit memory_bytes)",
+            hint="unpack this image with --snapshotter overlayfs",
+        ) from None
+
+
+def _tar_and_index(job: UnpackJob, stream_fd: int) -> UnpackResult:
     tar_fd = os.open(job.directory / TAR_NAME, os.O_RDWR | _NEW_FILE, _FILE_MODE)
     with os.fdopen(tar_fd, "r+b", buffering=0) as tar:
         index = ErofsIndex(

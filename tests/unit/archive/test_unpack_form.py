@@ -11,6 +11,7 @@ import pytest
 
 from erofs_reader import Image
 from orlop.archive.contract import IdRange, Limits, UnpackJob, UnpackResult
+from orlop.archive.erofs_image import ErofsIndex
 from orlop.archive.unpack_form import unpack
 from orlop.errors import InvalidArgument
 from orlop.oci.digest import Digest
@@ -70,6 +71,18 @@ def test_tar_index_maps_ids_and_counts_what_it_drops(directory: Path) -> None:
     found = Image((directory / "layer.erofs").read_bytes(), (directory / "layer.tar").read_bytes()).paths
     assert (found["f"].uid, found["f"].gid, found[""].uid) == (1005, 1006, 1000)
     assert result.dropped_xattrs == {"trusted.x": 1}
+
+
+def test_an_index_that_no_memory_is_left_for_is_refused_with_a_way_out(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(ErofsIndex, "write", out_of_memory)
+    with pytest.raises(InvalidArgument, match="its index takes more memory than the unpacker may have") as caught:
+        _unpack(_layer(), directory, "tar-index")
+    assert caught.value.hint == "unpack this image with --snapshotter overlayfs"
 
 
 def test_tar_index_writes_over_nothing(directory: Path) -> None:
