@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from orlop.errors import InvalidArgument
 
-from .entry_path import shown
+from .entry_path import NoDirectory, shown
 from .tree_removal import DIRECTORY_FLAGS
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ class DirectoryChain:
         """The directory at a normalized path; it is made where it is missing.
 
         Raises:
-            InvalidArgument: a part is no directory, is missing and is not to be made, or has too many links.
+            NoDirectory: a part is no directory.
+            InvalidArgument: a part is missing and is not to be made, or has too many links.
             OSError: the kernel refused.
         """
         if path == self._path:
@@ -196,4 +197,4 @@ def _link_target(parent: Directory, name: bytes) -> bytes:
         return os.readlink(name, dir_fd=parent.fd)
     except OSError:
         where = shown(parent.child_path(name))
-        raise InvalidArgument(f'path: "{where}" is no directory', hint="something stands beneath it") from None
+        raise NoDirectory(f'path: "{where}" is no directory', hint="something stands beneath it") from None

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from .contract import Limits
 
 
+class NoDirectory(InvalidArgument):
+    """On the way to an entry stands something that is no directory, nor a link to one."""
+
+
 def normalized(path: bytes, limits: Limits) -> bytes:
     """`path` relative to the root, without `.`, empty parts and a slash at the end; b"" is the root itself.
 

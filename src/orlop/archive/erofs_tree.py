@@ -19,7 +19,7 @@ from orlop.errors import InvalidArgument
 
 from .attributes import DROPPED_NAMES
 from .contract import EntryType, Limits
-from .entry_path import shown
+from .entry_path import NoDirectory, shown
 from .erofs_format import BLOCK_BYTES, encode_device
 from .erofs_xattr import encode_xattrs
 from .implied_directories import IMPLIED_BYTES
@@ -129,6 +129,11 @@ class LayerTree:
                     raise InvalidArgument("layer: path: too many directories have no entry of their own")
             ways.append(iter(self.children[node].items()))
         return found
+
+    @property
+    def has_root(self) -> bool:
+        """Whether the root has an entry."""
+        return ROOT not in self.implied
 
     def _add_node(self, entry: Entry, parent: dict[bytes, int], name: bytes) -> None:
         record = self._record(entry)
@@ -274,7 +279,11 @@ class LayerTree:
             return
         if entry.type not in {EntryType.FILE, EntryType.HARD_LINK} or entry.size:
             raise refused(entry, f"a whiteout is an empty file, not a {entry.type.value} of {entry.size} bytes")
-        parent = self._enter(entry.path.rpartition(b"/")[0], entry)
+        try:
+            parent = self._enter(entry.path.rpartition(b"/")[0], entry, is_deletion=True)
+        except NoDirectory:
+            # What became a file or was deleted hides all that was in it; umoci deletes that one by one beneath it.
+            return
         if kind is Whiteout.OPAQUE:
             self._set_opaque(self._parent_node, entry)
             return
@@ -291,13 +300,16 @@ class LayerTree:
         self._spend(_NODE_BYTES, entry)
         self.opaque.add(node)
 
-    def _enter(self, path: bytes, entry: Entry) -> dict[bytes, int]:
-        """The children of the directory at `path`, made where it is missing."""
-        self._parent_node = self._walk(path, entry, is_made=True)
+    def _enter(self, path: bytes, entry: Entry, *, is_deletion: bool = False) -> dict[bytes, int]:
+        """The children of the directory at `path`, made where it is missing.
+
+        Where the layer deletes a directory it is made anew, but not for the sake of a deletion in it (NoDirectory).
+        """
+        self._parent_node = self._walk(path, entry, is_made=True, is_remade=not is_deletion)
         self._parent_path, self._parent = path, self.children[self._parent_node]
         return self._parent
 
-    def _walk(self, path: bytes, entry: Entry, *, is_made: bool) -> int:
+    def _walk(self, path: bytes, entry: Entry, *, is_made: bool, is_remade: bool = True) -> int:
         """The directory at `path`. A link on the way counts as the place it names, with the layer's root as `/`."""
         todo = path.split(b"/")[::-1] if path else []
         walked = [ROOT]
@@ -318,10 +330,11 @@ class LayerTree:
                     del walked[1:]
             elif node in self.children:
                 walked.append(node)
-            elif is_made and (node < 0 or self._is_whiteout(node)):
+            elif is_made and (node < 0 or (is_remade and self._is_whiteout(node))):
                 walked.append(self._add_implied(walked, part, entry))
             else:
-                raise refused(entry, f"{_quoted(part)} on the way to it is no directory of this layer")
+                why = f"{_quoted(part)} on the way to it is no directory of this layer"
+                raise NoDirectory(refused(entry, why).message)
             if links > _MAX_LINKS or steps > _MAX_STEPS or len(walked) > self._limits.depth + 1:
                 raise refused(entry, f"its path has more than {self._limits.depth} parts, or too many links")
         return walked[-1]

@@ -24,7 +24,7 @@ from . import tree_removal
 from .attributes import Attributes, has_default_acl
 from .contract import EntryType
 from .directory_chain import Directory, DirectoryChain
-from .entry_path import shown
+from .entry_path import NoDirectory, shown
 from .implied_directories import ImpliedDirectories
 from .ownership import IdMap
 from .unpacked_paths import UnpackedPaths
@@ -58,6 +58,7 @@ class ExtractStats:
     file_bytes: int = 0  # of regular files, holes included
     whiteouts: int = 0
     implied: list[bytes] = field(default_factory=list)
+    has_root: bool = False  # an entry said what the root is like
     dropped_xattrs: dict[bytes, int] = field(default_factory=dict)
 
 
@@ -128,6 +129,7 @@ class _Extraction:
         self._implied = ImpliedDirectories(limits.entries)
         # Only whiteouts on top of other files have to tell the layer's own from those below.
         self._unpacked = None if is_overlay else UnpackedPaths()
+        self._deletes = False  # a deletion makes no directory anew that the layer has deleted
         self._chain = DirectoryChain(root_fd, make=self._make_implied, remake=self._remake_deleted)
         self._link_chain = DirectoryChain(root_fd, make=None)
         # A default ACL of a directory decides over the mode of what is made in it, and lower layers may have some.
@@ -215,6 +217,7 @@ class _Extraction:
     # What entries make.
 
     def _root(self, entry: Entry) -> None:
+        self._stats.has_root = True
         self._chain.forget()
         root = self._chain.root
         self._attributes.set_open(root.fd, entry, always_mode=True)
@@ -372,7 +375,7 @@ class _Extraction:
 
     def _remake_deleted(self, parent: Directory, name: bytes) -> bool:
         """Make a directory where the layer has deleted one, and yet has something in it; False of anything else."""
-        if not _is_deletion(os.stat(name, dir_fd=parent.fd, follow_symlinks=False)):
+        if self._deletes or not _is_deletion(os.stat(name, dir_fd=parent.fd, follow_symlinks=False)):
             return False
         os.unlink(name, dir_fd=parent.fd)
         self._make_default(parent, name)
@@ -396,7 +399,14 @@ class _Extraction:
         if entry.type not in (EntryType.FILE, EntryType.HARD_LINK) or entry.size:
             raise InvalidArgument(f"whiteout: a {entry.type.value} of {entry.size} bytes", hint="it is an empty file")
         self._stats.whiteouts += 1
-        directory = self._enter(entry.path.rpartition(b"/")[0])
+        self._deletes = True
+        try:
+            directory = self._enter(entry.path.rpartition(b"/")[0])
+        except NoDirectory:
+            # What became a file or was deleted hides all that was in it; umoci deletes that one by one beneath it.
+            return
+        finally:
+            self._deletes = False
         if self._unpacked is not None:
             self._remove_lower(directory, target, self._unpacked)
         elif kind is Whiteout.OPAQUE:

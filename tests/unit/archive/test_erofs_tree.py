@@ -143,6 +143,12 @@ def test_whiteouts_become_devices_and_hide_nothing_of_their_own_layer() -> None:
     assert stat.S_ISREG(tree["d/late"].mode)
 
 
+def test_a_whiteout_beneath_a_file_has_nothing_to_hide() -> None:
+    found = paths(file("a"), entry("a/.wh.b"), entry("a/b/.wh..wh..opq"), entry(".wh.c"), entry("c/.wh.d"))
+    assert set(found) == {"", "a", "c"}
+    assert is_whiteout(found["c"])
+
+
 def test_a_whiteout_of_the_layers_own_directory_makes_it_opaque() -> None:
     assert paths(directory("d"), entry(".wh.d"))["d"].xattrs == {"trusted.overlay.opaque": b"y"}
 

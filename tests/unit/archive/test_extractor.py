@@ -207,6 +207,12 @@ def test_an_opaque_directory_has_the_attribute(user_xattr: bool, name: str, unpa
     assert describe(tmp_path)["d"]["mode"] == "0o700"
 
 
+@pytest.mark.parametrize("form", ["overlay", "applied"])
+def test_a_whiteout_beneath_a_file_has_nothing_to_hide(form: str, unpack: Unpack, tmp_path: Path) -> None:
+    unpack(file(b"a", b"x") + file(b"a/.wh.b") + file(b"a/b/.wh..wh..opq"), form)
+    assert (tmp_path / "a").read_bytes() == b"x"
+
+
 def test_a_file_and_its_whiteout_in_one_layer_are_the_file(unpack: Unpack, tmp_path: Path) -> None:
     unpack(file(b".wh.a") + file(b"a", b"x") + file(b"b", b"x") + file(b".wh.b"))
     assert [(tmp_path / name).read_bytes() for name in "ab"] == [b"x", b"x"]
