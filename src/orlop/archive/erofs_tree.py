@@ -76,6 +76,7 @@ class LayerTree:
         self._memory_bytes = memory_bytes
         self._parent_path = b""  # of the entry before, and its children: the next entry is mostly a neighbour
         self._parent_node = ROOT
+        self._way = [ROOT]  # the directories on the way of the last walk
         self._parent = self.children[ROOT]
 
     def add(self, entry: Entry) -> None:
@@ -129,11 +130,6 @@ class LayerTree:
                     raise InvalidArgument("layer: path: too many directories have no entry of their own")
             ways.append(iter(self.children[node].items()))
         return found
-
-    @property
-    def has_root(self) -> bool:
-        """Whether the root has an entry."""
-        return ROOT not in self.implied
 
     def _add_node(self, entry: Entry, parent: dict[bytes, int], name: bytes) -> None:
         record = self._record(entry)
@@ -289,6 +285,8 @@ class LayerTree:
             return
         if not self._is_name(name):
             raise refused(entry, "a whiteout of a name that cannot be")
+        if not self.opaque.isdisjoint(self._way):
+            return
         old = parent.get(name)
         if old is None:
             self._spend(_NODE_BYTES + len(name), entry)
@@ -297,8 +295,23 @@ class LayerTree:
             self._set_opaque(old, entry)
 
     def _set_opaque(self, node: int, entry: Entry) -> None:
+        if node in self.opaque:
+            return
         self._spend(_NODE_BYTES, entry)
         self.opaque.add(node)
+        self._drop_deletions(node)
+
+    def _drop_deletions(self, top: int) -> None:
+        """Remove deletions from a directory that hides all below it, and from those in it: there is nothing to delete.
+
+        Overlayfs does not merge these directories, and would list the deletions as files that nobody can open.
+        """
+        pending = [top]
+        while pending:
+            children = self.children[pending.pop()]
+            for name in [name for name, node in children.items() if self._is_whiteout(node)]:
+                del children[name]
+            pending += [node for node in children.values() if node in self.children]
 
     def _enter(self, path: bytes, entry: Entry, *, is_deletion: bool = False) -> dict[bytes, int]:
         """The children of the directory at `path`, made where it is missing.
@@ -337,6 +350,7 @@ class LayerTree:
                 raise NoDirectory(refused(entry, why).message)
             if links > _MAX_LINKS or steps > _MAX_STEPS or len(walked) > self._limits.depth + 1:
                 raise refused(entry, f"its path has more than {self._limits.depth} parts, or too many links")
+        self._way = walked
         return walked[-1]
 
     def _add_implied(self, way: list[int], name: bytes, entry: Entry) -> int:
@@ -345,12 +359,12 @@ class LayerTree:
             raise refused(entry, "a name in its path cannot be this")
         self._spend(_NODE_BYTES + _DIRECTORY_BYTES + len(name), entry)
         node = self._new_node(self._implied_record)
+        self.children[node] = {}
         siblings = self.children[way[-1]]
         if name in siblings:
             self._set_opaque(node, entry)
         elif self.opaque.isdisjoint(way):
             self.implied.add(node)
-        self.children[node] = {}
         siblings[name] = node
         return node
 

@@ -26,6 +26,7 @@ from .contract import EntryType
 from .directory_chain import Directory, DirectoryChain
 from .entry_path import NoDirectory, shown
 from .implied_directories import ImpliedDirectories
+from .overlay_marks import OverlayMarks
 from .ownership import IdMap
 from .unpacked_paths import UnpackedPaths
 from .whiteout import PREFIX, Whiteout, parse_whiteout
@@ -58,7 +59,6 @@ class ExtractStats:
     file_bytes: int = 0  # of regular files, holes included
     whiteouts: int = 0
     implied: list[bytes] = field(default_factory=list)
-    has_root: bool = False  # an entry said what the root is like
     dropped_xattrs: dict[bytes, int] = field(default_factory=dict)
 
 
@@ -121,12 +121,12 @@ class _Extraction:
     ) -> None:
         self._reader = reader
         self._is_overlay = is_overlay
-        self._opaque_name = opaque_name
         self._attributes = Attributes(uids, gids)
         self._limits = limits
         self._allow_devices = allow_devices
         self._stats = ExtractStats()
         self._implied = ImpliedDirectories(limits.entries)
+        self._marks = OverlayMarks(opaque_name, self._implied.hides)
         # Only whiteouts on top of other files have to tell the layer's own from those below.
         self._unpacked = None if is_overlay else UnpackedPaths()
         self._deletes = False  # a deletion makes no directory anew that the layer has deleted
@@ -217,7 +217,6 @@ class _Extraction:
     # What entries make.
 
     def _root(self, entry: Entry) -> None:
-        self._stats.has_root = True
         self._chain.forget()
         root = self._chain.root
         self._attributes.set_open(root.fd, entry, always_mode=True)
@@ -287,7 +286,7 @@ class _Extraction:
             self._replace(directory, name)
             os.mkdir(name, 0o700, dir_fd=directory.fd)
             if self._is_overlay:  # what stood here hid a directory of a lower layer, which must not come back
-                self._mark_opaque(directory, name)
+                self._marks.hide_below(directory, name)
 
     def _symlink(self, entry: Entry, directory: Directory, name: bytes) -> None:
         try:
@@ -379,7 +378,7 @@ class _Extraction:
             return False
         os.unlink(name, dir_fd=parent.fd)
         self._make_default(parent, name)
-        self._mark_opaque(parent, name)
+        self._marks.hide_below(parent, name)
         return True
 
     def _make_default(self, parent: Directory, name: bytes) -> None:
@@ -410,26 +409,9 @@ class _Extraction:
         if self._unpacked is not None:
             self._remove_lower(directory, target, self._unpacked)
         elif kind is Whiteout.OPAQUE:
-            os.setxattr(directory.fd, self._opaque_name, b"y")
-            self._implied.hides(directory.path)
+            self._marks.hide_below(directory, b".")
         else:
-            self._mark_removed(directory, target)
-
-    def _mark_removed(self, directory: Directory, name: bytes) -> None:
-        try:
-            os.mknod(name, stat.S_IFCHR, 0, dir_fd=directory.fd)
-        except FileExistsError:
-            # The layer has the name itself. A file hides what is below anyway, a directory must be told to.
-            if tree_removal.is_directory(directory.fd, name):
-                self._mark_opaque(directory, name)
-
-    def _mark_opaque(self, parent: Directory, name: bytes) -> None:
-        self._implied.hides(parent.child_path(name))
-        fd = os.open(name, tree_removal.DIRECTORY_FLAGS, dir_fd=parent.fd)
-        try:
-            os.setxattr(fd, self._opaque_name, b"y")
-        finally:
-            os.close(fd)
+            self._marks.delete(directory, target)
 
     def _remove_lower(self, directory: Directory, name: bytes, unpacked: UnpackedPaths) -> None:
         """Remove `name`, or all names for b"", but for what this layer has unpacked."""

@@ -97,6 +97,28 @@ def prune(parent_fd: int, path: bytes, name: bytes, is_kept: Callable[[bytes], b
             os.close(fd)
 
 
+def remove_devices_zero(parent_fd: int, name: bytes) -> None:
+    """Remove the devices 0/0 from the directory `name`, at every depth. Its directories keep their times."""
+    pending = [b""]
+    while pending:
+        below = pending.pop()
+        fd = _open_below(parent_fd, name, below)
+        try:
+            before = os.fstat(fd)
+            with os.scandir(fd) as entries:
+                found = [(os.fsencode(one.name), one.stat(follow_symlinks=False)) for one in entries]
+            zero = [child for child, status in found if stat.S_ISCHR(status.st_mode) and not status.st_rdev]
+            for child in zero:
+                os.unlink(child, dir_fd=fd)
+            if zero:
+                os.utime(fd, ns=(before.st_atime_ns, before.st_mtime_ns))
+            pending += [
+                below + b"/" + child if below else child for child, status in found if stat.S_ISDIR(status.st_mode)
+            ]
+        finally:
+            os.close(fd)
+
+
 def _open_below(parent_fd: int, name: bytes, below: bytes) -> int:
     fd = os.open(name, DIRECTORY_FLAGS, dir_fd=parent_fd)
     for part in below.split(b"/") if below else ():

@@ -64,6 +64,7 @@ def _tar_and_index(job: UnpackJob, stream_fd: int) -> UnpackResult:
                 index.add(entry)
                 entries += 1
             diff_id, raw_bytes = stream.finish()
+        implied = tuple(index.implied)
         index_fd = os.open(job.directory / INDEX_NAME, os.O_RDWR | _NEW_FILE, _FILE_MODE)
         with os.fdopen(index_fd, "r+b", buffering=0) as output:
             index.write(output, tar=tar, tar_bytes=raw_bytes, diff_id=diff_id)
@@ -71,7 +72,7 @@ def _tar_and_index(job: UnpackJob, stream_fd: int) -> UnpackResult:
         diff_id=diff_id,
         raw_bytes=raw_bytes,
         entries=entries,
-        implied=tuple(index.implied),
+        implied=implied,
         dropped_xattrs=_named(index.dropped_xattrs),
     )
 

@@ -149,6 +149,14 @@ def test_a_whiteout_beneath_a_file_has_nothing_to_hide() -> None:
     assert is_whiteout(found["c"])
 
 
+def test_opaque_directories_have_no_whiteouts_at_any_depth() -> None:
+    found = paths(
+        entry("d/.wh.before"), entry("d/e/.wh.x"), file("d/e/f"), entry("d/.wh..wh..opq"), entry("d/.wh.behind"),
+        entry("o/.wh.stays"),
+    )  # fmt: skip
+    assert set(found) == {"", "d", "d/e", "d/e/f", "o", "o/stays"}
+
+
 def test_a_whiteout_of_the_layers_own_directory_makes_it_opaque() -> None:
     assert paths(directory("d"), entry(".wh.d"))["d"].xattrs == {"trusted.overlay.opaque": b"y"}
 
