@@ -30,11 +30,11 @@ under-test = ["{runtime}"]
 class Podman(Tool):
     """`podman`, whose containers are below the cgroup `/TOKEN`."""
 
-    def __init__(self, directory: Path, token: str, configuration: str) -> None:
+    def __init__(self, directory: Path, token: str, configuration: str, *, driver: str = "vfs") -> None:
         path = directory / "containers.conf"
         path.write_text(configuration)
         places = [word for name in ("root", "runroot", "tmpdir") for word in (f"--{name}", str(directory / name))]
-        settings = ["--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "file"]
+        settings = ["--storage-driver", driver, "--cgroup-manager", "cgroupfs", "--events-backend", "file"]
         environment = {"CONTAINERS_CONF": str(path), "E2E_TOKEN": token}
         super().__init__(["podman", *places, *settings], directory, environment)
         self.token = token

@@ -1,0 +1,1 @@
+"""`orlop` as it is installed, with registries, images and callers of others."""

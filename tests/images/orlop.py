@@ -1,0 +1,63 @@
+"""The installed `orlop` with a store, a state and a configuration of the test's own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dropin.tool import Answer, Tool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PROGRAM = Path(__file__).resolve().parents[2] / ".venv/bin/orlop"
+SNAPSHOTTERS = ("erofs", "overlayfs", "native")
+
+
+class Orlop(Tool):
+    """`orlop`. Nothing of the machine's own configuration, of docker's or of containerd's has a say."""
+
+    def __init__(
+        self, directory: Path, *, root: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`root` is where the store is, if it is not in `directory`."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self.root, self.state = root or directory / "root", directory / "state"
+        self.hosts, self.verifiers = directory / "certs.d", directory / "verifiers"
+        configuration = directory / "config.toml"
+        configuration.write_text(
+            f'[registry]\nconfig_path = ["{self.hosts}"]\n[verifier]\nbin_dir = "{self.verifiers}"\n'
+        )
+        everywhere: list[str | Path] = ["--config", configuration, "--root", self.root, "--state", self.state]
+        docker = {"DOCKER_CONFIG": str(directory / "docker")}
+        super().__init__([PROGRAM, *everywhere], directory, docker | dict(environment or {}))
+
+    def json(self, *words: str | Path) -> Any:
+        """What the command says with `--format json`."""
+        return json.loads(self("--format", "json", *words).out)
+
+    def pull(self, name: str, *words: str, snapshotter: str = "auto", code: int = 0) -> Answer:
+        """`orlop pull` from a registry without TLS."""
+        return self("--snapshotter", snapshotter, "pull", "--plain-http", *words, name, code=code)
+
+    @contextlib.contextmanager
+    def mounted(self, name: str, *words: str, snapshotter: str = "auto") -> Iterator[Path]:
+        """The image's root file system, at a directory of the test."""
+        target = self.directory / f"mounted-{snapshotter}"
+        target.mkdir(exist_ok=True)
+        self("--snapshotter", snapshotter, "image", "mount", *words, name, target)
+        try:
+            yield target
+        finally:
+            self("--snapshotter", snapshotter, "image", "unmount", target)
+
+    def clear(self) -> None:
+        """Remove every image, and with it all that the kernel has mounted of the store."""
+        if self.root.exists():
+            self("prune", "--all")
+
+    def check(self) -> None:
+        """Every blob is whole."""
+        assert self("store", "check").line == "all blobs are what their digests say"
