@@ -217,7 +217,6 @@ def _damage() -> list[Hostile]:
     return [
         Hostile("cut_in_a_header", cut, lambda _: good + good[:300]),
         Hostile("cut_in_data", cut, lambda _: file(b"a", bytes(4000))[:2000]),
-        Hostile("cut_in_padding", cut, lambda _: file(b"a", b"data")[:600]),
         Hostile("cut_in_a_pax_header", cut, lambda _: pax((b"path", b"p" * 900))[:700]),
         Hostile("cut_in_a_long_name", cut, lambda _: long_name(b"n" * 900)[:700]),
         Hostile("cut_in_a_sparse_map", cut, lambda _: old_sparse(b"a", 9, [(0, 1)] * 4, b"", extended=b"x")[:512]),

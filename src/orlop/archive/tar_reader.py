@@ -126,9 +126,12 @@ class TarReader:
     # Entries.
 
     def _next(self) -> Entry | None:
-        if self._left or self._padding:
-            self._skip(self._left + self._padding)
-            self._left = self._padding = 0
+        if self._left:
+            self._skip(self._left)
+            self._left = 0
+        if self._padding and not self._skip_padding():
+            self._end(b"", None)
+            return None
         extension = None
         while True:
             block = self._block()
@@ -372,6 +375,16 @@ class TarReader:
             count -= self._length - self._at
             self._fill()
         self._at += count
+
+    def _skip_padding(self) -> bool:
+        """False where the stream ends here: `umoci insert` writes neither padding nor end, and Go reads that."""
+        while self._padding > self._length - self._at:
+            self._padding -= self._length - self._at
+            if not self._fetch(READ_BYTES):
+                return False
+        self._at += self._padding
+        self._padding = 0
+        return True
 
     def _fill(self) -> None:
         if not self._fetch(READ_BYTES):

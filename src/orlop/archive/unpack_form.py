@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orlop.errors import InvalidArgument
 
 from .contract import UnpackJob, UnpackResult
+from .erofs_format import BLOCK_BYTES, align
 from .erofs_image import ErofsIndex
 from .extractor import extract
 from .raw_stream import RawStream
@@ -64,10 +65,13 @@ def _tar_and_index(job: UnpackJob, stream_fd: int) -> UnpackResult:
                 index.add(entry)
                 entries += 1
             diff_id, raw_bytes = stream.finish()
+        tar_bytes = align(raw_bytes, BLOCK_BYTES)
+        if tar_bytes > raw_bytes:  # the archive's end is missing, and the kernel reads whole blocks
+            os.ftruncate(tar_fd, tar_bytes)
         implied = tuple(index.implied)
         index_fd = os.open(job.directory / INDEX_NAME, os.O_RDWR | _NEW_FILE, _FILE_MODE)
         with os.fdopen(index_fd, "r+b", buffering=0) as output:
-            index.write(output, tar=tar, tar_bytes=raw_bytes, diff_id=diff_id)
+            index.write(output, tar=tar, tar_bytes=tar_bytes, diff_id=diff_id)
     return UnpackResult(
         diff_id=diff_id,
         raw_bytes=raw_bytes,

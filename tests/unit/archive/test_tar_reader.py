@@ -86,6 +86,16 @@ def test_a_size_that_the_header_cannot_hold() -> None:
             next(reader)
 
 
+@pytest.mark.parametrize("length", [512 + 4, 512 + 5, 1024])
+def test_the_last_padding_may_be_missing(length: int) -> None:
+    """As `umoci insert` writes it, and Go reads it."""
+    reader = TarReader(io.BytesIO(file(b"a", b"data")[:length]).read)
+    assert next(reader).path == b"a"
+    assert bytes(reader.piece()) == b"data"
+    assert list(reader) == []
+    assert len(list(TarReader(io.BytesIO(file(b"a", b"data")[:length]).read))) == 1  # data skipped
+
+
 def test_a_global_comment_is_read_over() -> None:
     assert _one(pax((b"comment", b"commit"), kind=b"g") + file(b"a")).path == b"a"
 

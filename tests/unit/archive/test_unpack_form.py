@@ -85,6 +85,13 @@ def test_an_index_that_no_memory_is_left_for_is_refused_with_a_way_out(
     assert caught.value.hint == "unpack this image with --snapshotter overlayfs"
 
 
+def test_tar_index_pads_a_stream_without_an_end_to_whole_blocks(directory: Path) -> None:
+    layer = file(b"a", b"data")[: 512 + 4]
+    result = _unpack(layer, directory, "tar-index")
+    assert (result.diff_id, result.raw_bytes) == (Digest.of(layer), len(layer))
+    assert (directory / "layer.tar").read_bytes() == layer.ljust(1024, b"\0")
+
+
 def test_tar_index_writes_over_nothing(directory: Path) -> None:
     (directory / "layer.tar").symlink_to("/etc/passwd")
     with pytest.raises(FileExistsError):
