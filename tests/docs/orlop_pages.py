@@ -22,8 +22,7 @@ Made from the program by `make docs/orlop.md`; a test fails where it is not true
     orlop [OPTIONS] COMMAND [ARGUMENTS]
 
 - **Names** are docker's: `alpine` is `docker.io/library/alpine:latest`, and is shown so. Commands on images of the
-  store also take the beginning of a digest or image id (4 characters or more), if it is that of one image; names go
-  first.
+  store also take the beginning of a digest or image id (4 characters or more), if that is one image's; names go first.
 - **Results** go to stdout, everything else to stderr. With `--format json` stdout has one JSON document, or nothing.
   `save` without `-o` writes the archive there.
 - **Exit codes**: 0; 1 for an error, which is one line on stderr; 130 after ^C; 141 where nobody reads stdout any more.

@@ -22,7 +22,7 @@ class Step(NamedTuple):
     line_number: int
     is_inside: bool
     is_continued: bool  # the next line belongs to the same command
-    error: str = ""  # the line that the document shows below it, if it begins with "orun: ": then it must fail so
+    error: str = ""  # the line that the document shows below it, if it is an error of ours: then it must fail so
 
 
 def read_steps(document: str) -> list[Step]:
@@ -37,7 +37,7 @@ def read_steps(document: str) -> list[Step]:
         match = re.match(r"(# |/[\w/]* # |> )(.*)$", line) if in_block else None
         if match:
             found.append((match[1], number, match[2]))
-        elif in_block and line.startswith("orun: "):
+        elif in_block and line.startswith(("orun: ", "orlop: ")):
             errors[found[-1][1]] = line
     continued = [following[0] == "> " for following in found[1:]] + [False]
     steps, is_inside = [], False

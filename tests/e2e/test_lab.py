@@ -72,3 +72,19 @@ def test_lab_1_works_as_typed(program: Path, directory: Path) -> None:
         namespace.shell(f"for id in $({program} list -q); do {program} delete --force $id; done")
         session.close()
         namespace.close()
+
+
+def test_lab_2_works_as_typed(program: Path, directory: Path) -> None:
+    text = (_LABS / "2-images.md").read_text()
+    steps = read_steps(text.replace("/tmp/lab", str(directory / "lab")))
+    assert sum(step.text.startswith("orlop ") for step in steps) > 10
+    namespace = MountNamespace("mount -t tmpfs tmpfs /run")
+    session = LabSession(directory, program.parent, os.environ["PATH"], prefix=namespace.prefix)
+    try:
+        session.type_all(steps)
+        assert namespace.shell(f"{program} list -q") == "", "the lab must leave no container"
+        assert str(directory) not in namespace.shell("cat /proc/self/mountinfo"), "and no mount"
+    finally:
+        namespace.shell(f"for id in $({program} list -q); do {program} delete --force $id; done")
+        session.close()
+        namespace.close()

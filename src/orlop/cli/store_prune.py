@@ -10,6 +10,7 @@ from .output import size_text, write_json
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from .session import Session
 
@@ -37,10 +38,15 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
         )
     else:
         say(
-            f"removed {len(names)} images, {len(collected.blobs)} blobs, {len(collected.snapshots)} snapshots: "
+            f"removed {_count(names, 'image')}, {_count(collected.blobs, 'blob')}, "
+            f"{_count(collected.snapshots, 'snapshot')}: "
             f"{size_text(collected.freed_bytes)} are free again"
         )
     return 1 if collected.failures else 0
+
+
+def _count(things: Sequence[object], noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
 COMMAND = Command(_add_arguments, _run)

@@ -23,9 +23,7 @@ def test_a_flag_goes_before_the_file_and_the_file_before_the_default(file: Path)
     assert (found.text("root"), found.text("state"), found.text("namespace")) == ("/flag", "/file", "default")
     assert found.number("registry.attempts") == 2
     assert found.path("state").name == "file"
-    assert [str(path) for path in found.paths("registry.config_path")] == list(
-        Settings({}).values()["registry.config_path"]
-    )
+    assert "/etc/docker/certs.d" in [str(path) for path in found.paths("registry.config_path")]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_what_nothing_needs_goes(orlop: Orlop) -> None:
 def test_all_removes_the_names_of_this_namespace(orlop: Orlop) -> None:
     orlop.put("docker.io/library/a:1", text="a")
     orlop.put("docker.io/library/b:1", text="b", namespace="other")
-    assert orlop.out("prune", "--all").startswith("removed 1 images, 4 blobs")
+    assert orlop.out("prune", "--all").startswith("removed 1 image, 4 blobs")
     assert orlop.out("-n", "other", "images", "-q") == "docker.io/library/b:1\n"
 
 
