@@ -82,7 +82,7 @@ $(BUILD)/orun $(BUILD)/orun-exec-plan $(BUILD)/orun-x86_64 $(BUILD)/orun-aarch64
 
 build: $(VENV)/.orlop $(BUILD)/orun-exec-plan ## put every program into .venv/bin
 
-demo: packages build ## run a container and show what it sees, and its plan
+demo: packages build ## run a container and show what it sees and its plan, then make an image and run that
 	@scripts/demo
 
 test: setup build check ## build, check, and run all tests
