@@ -12,7 +12,6 @@ from .output import write_json
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
 
     from orlop.content.check import Finding
     from orlop.metadata.store import Store
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _add_arguments(parser: Parser) -> None:
-    parser.add_argument("--repair", action="store_true", help="set aside what is broken, and fetch it again")
+    parser.add_argument("--repair", action="store_true", help="set aside what is broken, in content/quarantine, and fetch it again")
 
 
 def _run(session: Session, arguments: argparse.Namespace) -> int:
@@ -35,17 +34,19 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
         findings = list((repair if arguments.repair else check)(content))
         lost = [one.refetch for one in findings if one.refetch is not None]
         left = _refetched(session, store, lost) if arguments.repair else lost
-    _tell(session, findings, left)
+    _tell(session, findings, left, [digest for digest in lost if digest not in left])
     return 1 if (left if arguments.repair else findings) else 0
 
 
-def _tell(session: Session, findings: Iterable[Finding], lost: list[Digest]) -> None:
+def _tell(session: Session, findings: list[Finding], lost: list[Digest], fetched: list[Digest]) -> None:
     if session.is_json:
         rows = [{"fault": one.fault.name.lower(), "path": one.path, "detail": one.detail} for one in findings]
-        write_json({"findings": rows, "lost": [str(digest) for digest in lost]})
+        write_json({"findings": rows, "fetched": list(map(str, fetched)), "lost": list(map(str, lost))})
         return
     for one in findings:
         say(str(one))
+    for digest in fetched:
+        say(f"fetched again: {digest}")
     for digest in lost:
         say(f"lost: {digest}")
     if not findings:

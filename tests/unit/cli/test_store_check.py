@@ -38,7 +38,7 @@ def layer(orlop: Orlop, registry: Running) -> str:
 def test_a_store_without_a_fault(orlop: Orlop) -> None:
     orlop.put("docker.io/library/a:1")
     assert orlop.out("store", "check") == "all blobs are what their digests say\n"
-    assert orlop("store", "check", "--format", "json").json == {"findings": [], "lost": []}
+    assert orlop("store", "check", "--format", "json").json == {"findings": [], "fetched": [], "lost": []}
 
 
 def test_a_broken_blob_is_found_and_told(orlop: Orlop, layer: str) -> None:
@@ -57,6 +57,7 @@ def test_repair_fetches_it_again(orlop: Orlop, layer: str) -> None:
     _break(orlop, layer)
     done = orlop("store", "check", "--repair")
     assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[1:] == [f"fetched again: {layer}"]
     assert _blob(orlop, layer).read_bytes() == whole
     assert orlop.out("store", "check") == "all blobs are what their digests say\n"
 
