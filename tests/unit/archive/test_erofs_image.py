@@ -83,6 +83,13 @@ def test_the_superblocks_checksum_is_of_its_block() -> None:
     assert found == crc32c(data[1024:1536])
 
 
+def test_threat_s_what_files_hold_is_not_what_the_kernel_parses() -> None:
+    image = image_of(TREES["files"], TAR)
+    hostile = (image * len(TAR))[: len(TAR)]  # files that are an EROFS image themselves, at every block
+    assert hostile != TAR
+    assert image_of(TREES["files"], hostile) == image
+
+
 def test_sparse_files_have_their_bytes_and_holes() -> None:
     paths = Image(image_of(TREES["sparse"], TAR), TAR).paths
     assert paths["mapped"].content == bytes(4096) + TAR[512 : 512 + 4096] + bytes(20_480 - 8192)
