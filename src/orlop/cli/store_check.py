@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def _add_arguments(parser: Parser) -> None:
-    parser.add_argument("--repair", action="store_true", help="set aside what is broken, in content/quarantine, and fetch it again")
+    parser.add_argument(
+        "--repair", action="store_true", help="set aside what is broken, in content/quarantine, and fetch it again"
+    )
 
 
 def _run(session: Session, arguments: argparse.Namespace) -> int:
