@@ -86,6 +86,8 @@ def index_entries(plan: ChunkPlan, first_block: int) -> bytes:
 def whole_file_index(size: int, data_offset: int) -> bytes:
     """The index of a file that stands in the tar as a whole."""
     bits = whole_file_bits(size)
+    if size <= 1 << bits:
+        return CHUNK_INDEX.pack(0, TAR_DEVICE, data_offset >> BLOCK_BITS)
     return index_entries(ChunkPlan(bits, -(-size >> bits), size, ((0, data_offset, size),), False, 0), 0)  # noqa: FBT003 -- a tuple's fields
 
 
