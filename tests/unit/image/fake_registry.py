@@ -37,6 +37,7 @@ class FakeRegistry:
     lies: dict[Digest, bytes] = field(default_factory=dict)
     stalls: dict[Digest, int] = field(default_factory=dict)
     has_stalled: asyncio.Event = field(default_factory=asyncio.Event)
+    gate: asyncio.Event | None = None  # holds back what is pushed
     chunk_bytes: int = 64 << 10
     asked: list[str] = field(default_factory=list)
     step: Callable[[str], None] = lambda _words: None
@@ -132,7 +133,7 @@ class FakeRegistry:
         on_progress: Callable[[int], None] | None = None,
     ) -> bool:
         self._ask(f"push {descriptor.digest} {mount_from}".strip())
-        await asyncio.sleep(0)
+        await (self.gate.wait() if self.gate else asyncio.sleep(0))
         if descriptor.digest in self.blobs:
             return False
         if descriptor.digest in self.elsewhere.get(mount_from, set()):

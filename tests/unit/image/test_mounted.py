@@ -95,6 +95,8 @@ def test_a_layer_that_is_not_in_the_store_is_told(store: Store) -> None:
     store.content().delete(chosen.layers[1].descriptor.digest)
     with pytest.raises(NotFound, match=str(chosen.layers[1].descriptor.digest)):
         _unpack(store, chosen, "fake")
+    assert all(info.kind is Kind.COMMITTED for info in store.snapshotter("fake").walk())
+    store.collect()
     assert not list(store.snapshotter("fake").walk())
 
 

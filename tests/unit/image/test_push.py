@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from orlop.oci.reference import Reference
 
 from .fake_registry import FakeRegistry
 from .images import AMD64, ARM64, image_of, index_of
-from .pulling import Watching, run
+from .pulling import Watching, run, until
 
 if TYPE_CHECKING:
     from orlop.content.local import LocalContentStore
@@ -193,14 +194,18 @@ def test_a_connection_that_breaks_ends_the_push(pushing: _Pushing) -> None:
 
 
 def test_only_so_many_are_sent_at_once(pushing: _Pushing) -> None:
-    under_way: list[int] = []
+    async def work() -> None:
+        pushing.registry.gate = asyncio.Event()
+        watcher, image = pushing.watching.watcher, image_of(pushing.content, layers=6)
+        task = asyncio.ensure_future(
+            push(pushing.content, pushing.registry, image, REFERENCE, watcher=watcher, at_once=2, platform=AMD64)
+        )
+        await until(lambda: len(pushing.registry.asked) == 2)
+        for _ in range(3):  # a third would have got that far meanwhile
+            await asyncio.to_thread(list, ())
+        assert len(pushing.registry.asked) == 2
+        pushing.registry.gate.set()
+        await task
 
-    def step(words: str) -> None:
-        if words.startswith("push sha256"):
-            done = sum(event.step is Step.TRANSFERRED for event in pushing.watching.events)
-            begun = sum(one.startswith("push sha256") for one in pushing.registry.asked)
-            under_way.append(begun - done)
-
-    pushing.registry.step = step
-    pushing.run(image_of(pushing.content, layers=6), at_once=2, platform=AMD64)
-    assert max(under_way) == 2
+    run(work())
+    assert pushing.registry.tagged
