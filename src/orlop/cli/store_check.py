@@ -31,8 +31,7 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
     from orlop.content.check import check, repair
     from orlop.content.local import LocalContentStore
 
-    with session.store() as store:
-        content = LocalContentStore(store.root / "content")
+    with session.store() as store, LocalContentStore(store.root / "content") as content:
         findings = list((repair if arguments.repair else check)(content))
         lost = [one.refetch for one in findings if one.refetch is not None]
         left = _refetched(session, store, lost) if arguments.repair else lost

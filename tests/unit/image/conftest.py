@@ -9,10 +9,12 @@ import pytest
 from orlop.content.local import LocalContentStore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
 @pytest.fixture
-def content(tmp_path: Path) -> LocalContentStore:
+def content(tmp_path: Path) -> Iterator[LocalContentStore]:
     """An empty store."""
-    return LocalContentStore(tmp_path / "content")
+    with LocalContentStore(tmp_path / "content") as store:
+        yield store

@@ -27,6 +27,7 @@ from orlop.oci.manifest import parse_manifest
 from .images import AMD64, ARM64, NAME, files_of, image_of, index_of, read_blob, tar_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from orlop.image.loaded import LoadedImage
@@ -35,9 +36,10 @@ LAYOUT = b'{"imageLayoutVersion": "1.0.0"}'
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> LocalContentStore:
+def source(tmp_path: Path) -> Iterator[LocalContentStore]:
     """The store from which archives are saved."""
-    return LocalContentStore(tmp_path / "source")
+    with LocalContentStore(tmp_path / "source") as store:
+        yield store
 
 
 def _load(

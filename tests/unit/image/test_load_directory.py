@@ -20,15 +20,17 @@ from orlop.oci.manifest import parse_manifest
 from .images import AMD64, ARM64, NAME, image_of, index_of, read_blob
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from orlop.oci.descriptor import Descriptor
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> LocalContentStore:
+def source(tmp_path: Path) -> Iterator[LocalContentStore]:
     """The store from which layouts are saved."""
-    return LocalContentStore(tmp_path / "source")
+    with LocalContentStore(tmp_path / "source") as store:
+        yield store
 
 
 def _saved(source: LocalContentStore, target: Descriptor, root: Path) -> Path:
