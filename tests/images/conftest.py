@@ -17,7 +17,7 @@ from registry.docker_registry import docker_registry
 
 from .leftovers import helpers_of
 from .makers import Makers
-from .orlop import Orlop
+from .orlop import NewOrlop, Orlop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +56,12 @@ def umoci_image(makers: Makers) -> str:
 
 
 @pytest.fixture(scope="session")
+def noise_image(makers: Makers) -> str:
+    """An image whose layers take a while."""
+    return makers.noise()
+
+
+@pytest.fixture(scope="session")
 def podman_image(makers: Makers) -> str:
     """An image that can be run, made by podman."""
     return makers.podman()
@@ -75,8 +81,20 @@ def directory(base: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def orlop(directory: Path) -> Iterator[Orlop]:
+def new_orlop(directory: Path) -> Iterator[NewOrlop]:
+    """Makes an `orlop` with a store and a state of its own, by a name. Afterwards it is emptied."""
+    made = []
+
+    def make(name: str, *, attempts: int = 2) -> Orlop:
+        made.append(Orlop(directory / name, attempts=attempts))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.clear()
+
+
+@pytest.fixture
+def orlop(new_orlop: NewOrlop) -> Orlop:
     """`orlop` with an empty store."""
-    found = Orlop(directory / "orlop")
-    yield found
-    found.clear()
+    return new_orlop("orlop")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import random
 import shutil
 import subprocess
 import tarfile
@@ -28,7 +29,7 @@ FROM localhost/base
 RUN mkdir -p /data/a/b /data/c && echo one >/data/a/b/f && ln /data/a/b/f /data/c/hard && chmod 4711 /bin/busybox && \
     mkfifo /data/fifo && touch -d '2001-02-03 04:05:06' /data/a/b
 RUN rm -rf /data/a && mkdir -p /data/a/b && echo two >/data/a/b/g && rm /etc/passwd && \
-    cd /home/user && chown -R 1000:1000 . && ln -s ../../data link
+    chown -R 1000:1000 /home/user && ln -s ../../data /home/user/link
 COPY --chown=1000:1000 file /data/
 RUN mv /data/a /data/z && printf 'root:x:0:0::/:/bin/sh\\nbob:x:77:78::/data:/bin/sh\\n' >/etc/passwd
 USER bob
@@ -58,6 +59,17 @@ class Makers:
             self.tool("repack", "--image", f"{layout}:latest", bundle)
             shutil.rmtree(bundle)
         return self._pushed(f"oci:{layout}:latest", "umoci")
+
+    def noise(self) -> str:
+        """Three layers of 1.5 MB that cannot be compressed."""
+        layout = self._directory / "noise"
+        self.tool("init", "--layout", layout)
+        self.tool("new", "--image", f"{layout}:latest")
+        for name in ("first", "second", "third"):
+            path = self._directory / name
+            path.write_bytes(random.Random(name).randbytes(1_500_000))  # noqa: S311 -- noise, no secret
+            self.tool("insert", "--image", f"{layout}:latest", path, f"/{name}")
+        return self._pushed(f"oci:{layout}:latest", "noise")
 
     def umoci_zstd(self) -> str:
         """The same, its layers compressed by skopeo with zstd."""

@@ -114,6 +114,14 @@ class Session:
 
         return Unpacker(self.settings.path("state") / "unpack").unpack
 
+    def remove_dead_unpackers(self) -> None:
+        """Remove what pulls that were killed left of their unpackers; the next pull would do it too."""
+        directory = self.settings.path("state") / "unpack"
+        if any(directory.glob("jobs/*")):
+            from orlop.archive.unpack_process import Unpacker
+
+            self.run(Unpacker(directory).cleanup())
+
     def verifier(self) -> Verify:
         """What asks the verifiers of the settings, and raises PermissionDenied where one refuses."""
         from orlop.image.verify import VerifierSettings, require_verified

@@ -25,6 +25,7 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
         for name in names:
             store.images.delete(name)
         collected = store.collect()
+    session.remove_dead_unpackers()
     for failure in collected.failures:
         sys.stderr.write(f"orlop: {failure}\n")
     if session.is_json:
