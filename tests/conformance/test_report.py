@@ -90,6 +90,13 @@ def test_a_result_that_changed_is_a_difference() -> None:
     assert any(line.startswith("+| `a` | 3 / 0 / 0") for line in lines)
 
 
+def test_the_luck_of_a_peer_is_no_difference() -> None:
+    text = "\n".join(_lines())
+    lucky = "\n".join(line for line in _lines() if "*the program as a whole*" not in line)
+    assert lucky != text
+    assert difference(text, lucky) == []
+
+
 def test_under_other_conditions_only_the_fields_are_compared() -> None:
     text = "\n".join(_lines())
     other = document(_results(), Conditions("v0.9.0", ["cgroup v2"], ["orun 1", "runc 3"]), _KNOWN).strip()

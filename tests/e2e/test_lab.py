@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from .lab_session import LabSession, Step, read_steps
+from .marks import orun_only
 from .mount_namespace import MountNamespace
 
 _LABS = Path(__file__).resolve().parents[2] / "docs/labs"
@@ -74,6 +75,7 @@ def test_lab_1_works_as_typed(program: Path, directory: Path) -> None:
         namespace.close()
 
 
+@orun_only("orlop makes the image, and no other runtime has it beside itself")
 def test_lab_2_works_as_typed(program: Path, directory: Path) -> None:
     text = (_LABS / "2-images.md").read_text()
     steps = read_steps(text.replace("/tmp/lab", str(directory / "lab")))
