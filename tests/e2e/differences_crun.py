@@ -276,6 +276,10 @@ _CONFIGURATION = (
 )
 
 _MOUNTS = (
+    Difference(
+        "gives a tmpfs with `tmpcopyup` the mode 1777, whatever the directory's is",
+        ("test_image_config.py::test_a_volume_has_the_images_content_and_keeps_writes_out_of_it",),
+    ),
     Difference("keeps `ro` where `rw` follows", ("test_mounts.py::test_of_two_opposite_options_the_later_counts",)),
     Difference(
         "leaves a mount private that is to be shared or unbindable",
