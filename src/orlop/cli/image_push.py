@@ -42,11 +42,15 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
 async def _push(session: Session, arguments: argparse.Namespace, reference: Reference) -> Descriptor:
     from orlop.image.push import push
 
-    with session.store() as store, shown("pushing", is_quiet=arguments.quiet or session.is_json) as watcher:
+    with (
+        session.store() as store,
+        store.lease() as lease,
+        shown("pushing", is_quiet=arguments.quiet or session.is_json) as watcher,
+    ):
         image = find_image(store, arguments.image)
         async with session.registry(reference, plain_http=arguments.plain_http, user=arguments.user) as registry:
             return await push(
-                store.content(),
+                store.content(lease_id=lease.id),
                 registry,
                 image.target,
                 reference,
