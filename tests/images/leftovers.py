@@ -10,20 +10,23 @@ from e2e.waiting import is_alive
 
 
 def helpers_of(directory: Path) -> dict[int, str]:
-    """Living processes that have the directory's name in their words or environment, or something of it mounted.
+    """Living processes that have the directory's name in their words or environment, or see a part of it elsewhere.
 
-    The last are the unpackers: confined, they see nothing of the host but the layer's directory.
+    The last are the unpackers: confined, they see nothing of the host but the layer's directory, as /layer.
     """
     found = processes_of(directory.name, directory)
-    own = Path("/proc/self/ns/mnt").readlink()
     for path in Path("/proc").iterdir():
-        if path.name.isdigit() and int(path.name) not in found:
-            try:
-                is_elsewhere = (path / "ns/mnt").readlink() != own
-                mounts = (path / "mountinfo").read_text(errors="replace") if is_elsewhere else ""
-            except OSError:  # it has ended
-                continue
-            if f"/{directory.name}/" in mounts and is_alive(int(path.name)):
-                found[int(path.name)] = (path / "comm").read_text().strip()
+        if path.name.isdigit() and int(path.name) not in found and _sees(path, directory.name):
+            found[int(path.name)] = "a process in a mount namespace of its own"
     found.pop(os.getpid(), None)
     return found
+
+
+def _sees(process: Path, name: str) -> bool:
+    """Whether a part of the directory is mounted, for the process, at a place that is not in the directory."""
+    try:
+        lines = (process / "mountinfo").read_text(errors="replace").splitlines()
+    except OSError:  # it has ended
+        return False
+    places = [line.split()[3:5] for line in lines]
+    return is_alive(int(process.name)) and any(f"/{name}/" in root and name not in point for root, point in places)
