@@ -29,7 +29,7 @@ FROM localhost/base
 RUN mkdir -p /data/a/b /data/c && echo one >/data/a/b/f && ln /data/a/b/f /data/c/hard && chmod 4711 /bin/busybox && \
     mkfifo /data/fifo && touch -d '2001-02-03 04:05:06' /data/a/b
 RUN rm -rf /data/a && mkdir -p /data/a/b && echo two >/data/a/b/g && rm /etc/passwd && \
-    chown -R 1000:1000 /home/user && ln -s ../../data /home/user/link
+    cd /home/user && chown -R 1000:1000 . && ln -s ../../data link
 COPY --chown=1000:1000 file /data/
 RUN mv /data/a /data/z && printf 'root:x:0:0::/:/bin/sh\\nbob:x:77:78::/data:/bin/sh\\n' >/etc/passwd
 USER bob
