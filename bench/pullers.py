@@ -74,7 +74,7 @@ def containerds() -> list[Puller]:
 
 def _containerd(program: Path, *, is_first: bool) -> Puller:
     version = first_line(str(program), "--version")
-    number = version.split()[2].split("~")[0].removeprefix("v") if len(version.split()) > 2 else "?"
+    number = version.split()[2].split("~")[0].split("+")[0].removeprefix("v") if len(version.split()) > 2 else "?"
     ctr = (str(program.with_name("ctr")), "--address", "STORE/sock")
     return Puller(
         "containerd" if is_first else f"containerd {number}",

@@ -45,6 +45,14 @@ def _no_mount_is_left(tmp_path_factory: pytest.TempPathFactory) -> Generator[Non
     assert not left, f"mounts that tests left: {left}"
 
 
+@pytest.fixture(autouse=True)
+def _umask_of_a_login() -> Generator[None]:
+    """Every test begins with umask 022: what runs in this process, such as a planner, may have another."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 def _missing_root() -> str | None:
     return None if os.geteuid() == 0 else "not root"
 

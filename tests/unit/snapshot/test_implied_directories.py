@@ -38,7 +38,7 @@ def _mode(path: Path) -> int:
 
 
 def test_the_uppermost_layer_that_has_it_counts(tmp_path: Path) -> None:
-    top = _layer(tmp_path / "top", ("a/b", 0o755), ("c", 0o755), ("new", 0o755))
+    top = _layer(tmp_path / "top", ("a", 0o755), ("a/b", 0o755), ("c", 0o755), ("new", 0o755))
     middle = _layer(tmp_path / "middle", ("a/b", 0o700))
     bottom = _layer(tmp_path / "bottom", ("a/b", 0o711), ("a", 0o750), ("c", 0o1777))
     _inherit([b"a/b", b"c", b"new"], top, middle, bottom)
