@@ -36,6 +36,7 @@ def _outcome(directory: Path, **environment: str) -> tuple[int, str]:
         "--strict-markers",
         "-p",
         "no:cacheprovider",
+        f"--basetemp={directory}-base",
         str(directory),
     ]
     inherited = {name: value for name, value in os.environ.items() if name not in ("CI", "ORLOP_MAY_SKIP")}
@@ -47,7 +48,7 @@ def _outcome(directory: Path, **environment: str) -> tuple[int, str]:
 
 def test_a_missing_need_skips_and_is_named(tmp_path: Path) -> None:
     code, text = _outcome(tmp_path)
-    assert code == 0
+    assert code == 0, text
     assert "needs_peer: no-such-program is not installed" in text
 
 
