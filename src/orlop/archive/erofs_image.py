@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 from typing import TYPE_CHECKING
 
-from orlop.errors import InvalidArgument
+from orlop.errors import InvalidArgument, NotImplementedFeature
 
 from . import erofs_format as fmt
 from .contract import Limits
@@ -92,7 +92,7 @@ class ErofsIndex:
         self._tree.opaque.clear()
         writer = _Writer(self._tree, output)
         if tar_blocks + writer.blocks > fmt.MAX_BLOCKS:
-            raise InvalidArgument(
+            raise NotImplementedFeature(
                 f"layer: a tar of {tar_bytes} bytes has more blocks than an index can name",
                 hint="unpack this image with --snapshotter overlayfs",
             )

@@ -15,7 +15,7 @@ import struct
 from array import array
 from typing import TYPE_CHECKING
 
-from orlop.errors import InvalidArgument
+from orlop.errors import InvalidArgument, NotImplementedFeature
 
 from .attributes import DROPPED_NAMES
 from .contract import EntryType, Limits
@@ -396,7 +396,7 @@ class LayerTree:
     def _spend(self, size: int, entry: Entry) -> None:
         self._memory_left -= size
         if self._memory_left < 0:
-            raise InvalidArgument(
+            raise NotImplementedFeature(
                 f"layer: {_quoted(entry.path)}: the index needs more than {self._memory_bytes >> 20} MiB of memory",
                 hint="unpack this image with --snapshotter overlayfs",
             )

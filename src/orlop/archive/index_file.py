@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from orlop.errors import FailedPrecondition, InvalidArgument
+from orlop.errors import FailedPrecondition, InvalidArgument, NotImplementedFeature
 
 from . import erofs_format as fmt
 from .entry_path import shown
@@ -142,7 +142,7 @@ class IndexFile:
     def _share(self, path: bytes, xattrs: Mapping[bytes, bytes]) -> list[int]:
         """Where the attributes stand, as EROFS counts it: in units of 4 bytes."""
         if len(xattrs) > fmt.ROOM_XATTRS:
-            raise InvalidArgument(
+            raise NotImplementedFeature(
                 f'index: "{shown(path)}": {len(xattrs)} extended attributes; the most are {fmt.ROOM_XATTRS}',
                 hint="unpack this image with --snapshotter overlayfs",
             )
@@ -151,7 +151,7 @@ class IndexFile:
             try:
                 entry = encode_xattrs({name: xattrs[name]})
             except ValueError as error:
-                raise InvalidArgument(
+                raise NotImplementedFeature(
                     f'index: "{shown(path)}": {error}', hint="unpack this image with --snapshotter overlayfs"
                 ) from None
             if entry not in self._places:

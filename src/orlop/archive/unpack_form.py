@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from orlop.errors import InvalidArgument
+from orlop.errors import InvalidArgument, NotImplementedFeature
 
 from .contract import UnpackJob, UnpackResult
 from .erofs_format import BLOCK_BYTES, align
@@ -43,7 +43,7 @@ def _tar_index(job: UnpackJob, stream_fd: int) -> UnpackResult:
     try:
         return _tar_and_index(job, stream_fd)
     except MemoryError:  # where the index's own bound is not the first one
-        raise InvalidArgument(
+        raise NotImplementedFeature(
             "layer: its index takes more memory than the unpacker may have (limit memory_bytes)",
             hint="unpack this image with --snapshotter overlayfs",
         ) from None

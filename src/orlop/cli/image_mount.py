@@ -45,9 +45,10 @@ def mount_image(session: Session, name: str, target: Path, *, platform: str, is_
     with session.store() as store, store.lease() as lease:
         image = find_image(store, name)
         chosen = choose(store.content(), image.target, session.platform(platform), name=image.name)
-        snapshotter = session.snapshotter_name(store)
-        snapshot = session.run(ensure_unpacked(store, chosen, snapshotter, session.unpacker(), lease_id=lease.id))
-        mount_snapshot(store.snapshotter(snapshotter), snapshot, target, is_writable=is_writable)
+        names = session.snapshotter_names(store)
+        unpacked = session.run(ensure_unpacked(store, chosen, names, session.unpacker(), lease_id=lease.id))
+        snapshotter = store.snapshotter(unpacked.snapshotter)
+        mount_snapshot(snapshotter, unpacked.snapshot, target, is_writable=is_writable)
     return chosen
 
 

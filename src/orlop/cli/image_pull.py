@@ -48,6 +48,7 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
                 "name": pulled.image.name,
                 "target": pulled.image.target.to_json(),
                 "manifest": str(pulled.manifest.digest),
+                "snapshotter": pulled.snapshotter,
                 "snapshot": pulled.snapshot,
             }
         )
@@ -64,7 +65,7 @@ async def _pull(session: Session, arguments: argparse.Namespace, reference: Refe
         async with registry:
             options = PullOptions(
                 host=session.platform(arguments.platform),
-                snapshotter=session.snapshotter_name(store),
+                snapshotters=session.snapshotter_names(store),
                 unpack=None if arguments.no_unpack else session.unpacker(),
                 verify=session.verifier(),
                 at_once=session.settings.number("pull.max_concurrent_layers"),

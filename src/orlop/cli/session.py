@@ -57,17 +57,17 @@ class Session:
         with opened as store:
             yield store
 
-    def snapshotter_name(self, store: Store) -> str:
-        """The snapshotter of the settings; `auto` is the best that works for this store."""
-        from orlop.snapshot.choice import chosen_name
+    def snapshotter_names(self, store: Store) -> list[str]:
+        """The snapshotter of the settings; `auto` are all that work for this store, the best first."""
+        from orlop.snapshot.choice import chosen_names
 
         directory = store.root / "snapshots"
         directory.mkdir(mode=0o700, exist_ok=True)
-        return chosen_name(self.settings.text("snapshotter"), directory)
+        return chosen_names(self.settings.text("snapshotter"), directory)
 
     def snapshotters(self, store: Store) -> Iterator[Snapshotter]:
         """The snapshotter of the settings, then the others that this store has had: one of them has what is sought."""
-        first = self.snapshotter_name(store)
+        first = self.snapshotter_names(store)[0]
         yield store.snapshotter(first)
         for directory in sorted((store.root / "snapshots").iterdir()):
             if directory.is_dir() and directory.name != first and not directory.name.startswith("."):

@@ -136,4 +136,8 @@ def _expanded(text: str, origin: str) -> Iterator[str]:
     libraries = ("lib64", f"lib/{os.uname().machine}-linux-gnu", "lib") if "LIB" in text else ("lib",)
     for library in libraries:
         values = {"ORIGIN": str(Path(origin).resolve().parent), "LIB": library, "PLATFORM": os.uname().machine}
-        yield _TOKEN.sub(lambda match, values=values: values[match[1] or match[2]], text)  # type: ignore[misc]
+        yield _replaced(text, values)
+
+
+def _replaced(text: str, values: dict[str, str]) -> str:
+    return _TOKEN.sub(lambda match: values[match[1] or match[2]], text)

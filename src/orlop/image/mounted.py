@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from orlop.errors import AlreadyExists, NotFound, OrlopError
 from orlop.snapshot.mounting import mount_all, mounted, unmount
 
-from .concurrency import in_thread
 from .contract import GC_ROOT, Watcher
 from .layers import LayerWork
-from .pull import hold_snapshot
+from .unpacking import Unpacked, unpack_image
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from orlop.snapshot.contract import Snapshotter
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 async def ensure_unpacked(
     stores: Stores,
     chosen: Chosen,
-    snapshotter: str,
+    snapshotters: Sequence[str],
     unpack: Unpack,
     *,
     lease_id: str,
     watcher: Watcher | None = None,
     at_once: int = 3,
-) -> str:
-    """Have the snapshot of an image that is in the store; its name.
+) -> Unpacked:
+    """Have the snapshot of an image that is in the store, in the first of the snapshotters that can hold it.
 
     Raises:
         NotFound: a layer is not in the store.
@@ -40,9 +40,7 @@ async def ensure_unpacked(
     """
     content = stores.content(lease_id=lease_id)
     work = LayerWork(content, None, watcher=watcher or Watcher(), at_once=at_once)
-    name = await work.unpack_all(chosen.layers, stores.snapshotter(snapshotter, lease_id=lease_id), unpack)
-    await in_thread(hold_snapshot, content, chosen, snapshotter)
-    return name
+    return await unpack_image(work, chosen, stores, snapshotters, unpack, lease_id=lease_id)
 
 
 def mount_snapshot(snapshotter: Snapshotter, name: str, target: Path, *, is_writable: bool) -> None:

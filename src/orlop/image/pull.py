@@ -21,14 +21,15 @@ from orlop.oci.media_types import INDEXES, MANIFESTS
 from orlop.oci.platform import rank
 
 from .concurrency import in_thread
-from .contract import GC_REF_SNAPSHOT, Watcher
+from .contract import Watcher
 from .documents import NESTED_MAX, child_labels, is_there, read_document, read_image, runs_here
 from .fetch import fetch, keep
 from .layers import LayerWork
 from .sources import add_labels, source_label
+from .unpacking import Unpacked, unpack_image
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from typing import NoReturn
 
     from orlop.content.contract import ContentStore
@@ -38,11 +39,11 @@ if TYPE_CHECKING:
     from orlop.registry.contract import Registry
 
     from .contract import Image, Stores
-    from .documents import Chosen
     from .layers import Unpack
 
     Verify = Callable[[str, Descriptor], Awaitable[object]]  # raises where it may not be used
 
+_NOWHERE = Unpacked("", "")
 _DOCUMENTS_MAX = 64  # of an index that leaves it to manifests for which platform they are
 
 
@@ -51,7 +52,7 @@ class PullOptions:
     """How to pull. Without `unpack` the layers are fetched only; without `verify` every image may be used."""
 
     host: Platform
-    snapshotter: str = ""
+    snapshotters: Sequence[str] = ()  # the first that can hold the image gets it
     unpack: Unpack | None = None
     verify: Verify | None = None
     at_once: int = 3
@@ -60,10 +61,11 @@ class PullOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulled:
-    """What a pull made. `snapshot` is "" where nothing was unpacked; `is_image` is false of an artifact."""
+    """What a pull made. `snapshotter` and `snapshot` are "" where nothing was unpacked, as of an artifact."""
 
     image: Image
     manifest: Descriptor
+    snapshotter: str
     snapshot: str
     is_image: bool
 
@@ -102,11 +104,17 @@ class _Pull:
             await self._options.verify(self._name, target)
         path = await self._path((target,)) or await self._none(target)
         manifest = await self._manifest(path[-1])
-        snapshot = await (self._image if manifest.is_image else self._artifact)(path[-1], manifest)
+        unpacked = await (self._image if manifest.is_image else self._artifact)(path[-1], manifest)
         for parent, child in pairwise(path):
             await self._hold(parent, [child])
         image = await in_thread(self._stores.images.put, self._name, target)
-        return Pulled(image=image, manifest=path[-1], snapshot=snapshot, is_image=manifest.is_image)
+        return Pulled(
+            image=image,
+            manifest=path[-1],
+            snapshotter=unpacked.snapshotter,
+            snapshot=unpacked.snapshot,
+            is_image=manifest.is_image,
+        )
 
     async def _path(self, path: tuple[Descriptor, ...]) -> tuple[Descriptor, ...] | None:
         """The way from an index to the manifest of the host's image; None where there is none.
@@ -154,8 +162,8 @@ class _Pull:
             raise InvalidArgument(f"{self._name}: {descriptor.digest} is an index")
         return document
 
-    async def _image(self, descriptor: Descriptor, manifest: Manifest) -> str:
-        """Have the image, and the snapshot of its layers where they are unpacked; returns the snapshot's name."""
+    async def _image(self, descriptor: Descriptor, manifest: Manifest) -> Unpacked:
+        """Have the image, and the snapshot of its layers where they are unpacked."""
         options = self._options
         self._plan(manifest)
         work = self._layer_work()
@@ -166,22 +174,22 @@ class _Pull:
                 f"{self._name}: is for {chosen.config.platform}, not for {options.host}",
                 hint=f"use --platform {chosen.config.platform} if that is what you want",
             )
-        snapshot = ""
+        unpacked = _NOWHERE
         if options.unpack is None:
             await work.fetch_all(manifest.layers)
         else:
-            snapshotter = self._stores.snapshotter(options.snapshotter, lease_id=self._lease_id)
-            snapshot = await work.unpack_all(chosen.layers, snapshotter, options.unpack)
-            await in_thread(hold_snapshot, self._content, chosen, options.snapshotter)
+            unpacked = await unpack_image(
+                work, chosen, self._stores, options.snapshotters, options.unpack, lease_id=self._lease_id
+            )
         await self._hold(descriptor, list(manifest.children))
-        return snapshot
+        return unpacked
 
-    async def _artifact(self, descriptor: Descriptor, manifest: Manifest) -> str:
+    async def _artifact(self, descriptor: Descriptor, manifest: Manifest) -> Unpacked:
         """Have an artifact: all its blobs, as nobody here knows what they are."""
         self._plan(manifest)
         await self._layer_work().fetch_all(manifest.children)
         await self._hold(descriptor, list(manifest.children))
-        return ""
+        return _NOWHERE
 
     def _plan(self, manifest: Manifest) -> None:
         """Tell what will be fetched: each blob once, also where an image has one layer twice."""
@@ -196,10 +204,3 @@ class _Pull:
     async def _hold(self, descriptor: Descriptor, children: list[Descriptor]) -> None:
         document = await in_thread(read_document, self._content, descriptor)
         await in_thread(self._content.update_labels, descriptor.digest, child_labels(document, children))
-
-
-def hold_snapshot(content: ContentStore, chosen: Chosen, snapshotter: str) -> None:
-    """Have the configuration hold the snapshot of all layers, as containerd does."""
-    if chosen.snapshot:
-        labels = {f"{GC_REF_SNAPSHOT}.{snapshotter}": chosen.snapshot}
-        content.update_labels(chosen.manifest.config.digest, labels)

@@ -43,26 +43,26 @@ def open_snapshotter(name: str, base: Path, *, volatile: bool = False) -> Direct
         InvalidArgument: there is no snapshotter of this name.
         Unavailable: it cannot work here; the message says why.
     """
-    name = chosen_name(name, base)
+    name = chosen_names(name, base)[0]
     if name == "overlayfs":
         return OverlaySnapshotter(base / name, volatile=volatile)
     return ErofsSnapshotter(base / name) if name == "erofs" else NativeSnapshotter(base / name)
 
 
-def chosen_name(name: str, base: Path) -> str:
-    """The name itself, or with `auto` that of the best snapshotter for `base`.
+def chosen_names(name: str, base: Path) -> list[str]:
+    """The name itself, or with `auto` those of all snapshotters that work in `base`, the best first.
 
     Raises:
         InvalidArgument: there is no snapshotter of this name.
         Unavailable: it cannot work here; the message says why.
     """
     if name == AUTO:
-        return next(one for one in NAMES if not _obstacle(one, base))
+        return [one for one in NAMES if not _obstacle(one, base)]
     if name not in NAMES:
         raise InvalidArgument(f'--snapshotter: "{name}" is none', hint=f"use one of {', '.join((AUTO, *NAMES))}")
     if obstacle := _obstacle(name, base):
         raise Unavailable(f"snapshotter {name} cannot work in {base}: {obstacle}", hint=f"use --snapshotter {AUTO}")
-    return name
+    return [name]
 
 
 def _obstacle(name: str, base: Path) -> str:

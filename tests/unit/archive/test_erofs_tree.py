@@ -12,7 +12,7 @@ from erofs_reader import Image, Inode
 from orlop.archive.contract import Entry, EntryType, Limits
 from orlop.archive.erofs_tree import LayerTree
 from orlop.archive.ownership import IdMap
-from orlop.errors import InvalidArgument
+from orlop.errors import InvalidArgument, NotImplementedFeature
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -253,5 +253,7 @@ def test_the_limits_are_the_callers() -> None:
 
 
 def test_the_memory_has_a_bound_and_the_error_a_way_out() -> None:
-    with pytest.raises(InvalidArgument, match="needs more than 1 MiB of memory; unpack this image with --snapshotter"):
+    with pytest.raises(
+        NotImplementedFeature, match="needs more than 1 MiB of memory; unpack this image with --snapshotter"
+    ):
         image_of((file(f"{number:0100}") for number in range(100_000)), TAR, memory_bytes=1 << 20)

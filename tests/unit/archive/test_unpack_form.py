@@ -13,7 +13,7 @@ from erofs_reader import Image
 from orlop.archive.contract import IdRange, Limits, UnpackJob, UnpackResult
 from orlop.archive.erofs_image import ErofsIndex
 from orlop.archive.unpack_form import unpack
-from orlop.errors import InvalidArgument
+from orlop.errors import InvalidArgument, NotImplementedFeature
 from orlop.oci.digest import Digest
 from tar_bytes import END, file, pax
 
@@ -80,7 +80,7 @@ def test_an_index_that_no_memory_is_left_for_is_refused_with_a_way_out(
         raise MemoryError
 
     monkeypatch.setattr(ErofsIndex, "write", out_of_memory)
-    with pytest.raises(InvalidArgument, match="its index takes more memory than the unpacker may have") as caught:
+    with pytest.raises(NotImplementedFeature, match="its index takes more memory than the unpacker may have") as caught:
         _unpack(_layer(), directory, "tar-index")
     assert caught.value.hint == "unpack this image with --snapshotter overlayfs"
 

@@ -27,7 +27,7 @@ def test_the_store_is_that_of_the_settings(orlop: Orlop) -> None:
 def test_auto_is_a_snapshotter_that_works_here(orlop: Orlop) -> None:
     session = orlop.session()
     with session.store() as store:
-        name = session.snapshotter_name(store)
+        name = session.snapshotter_names(store)[0]
         assert name in {"erofs", "overlayfs", "native"}
         assert [one.name for one in session.snapshotters(store)] == [name]
 

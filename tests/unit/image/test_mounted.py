@@ -56,7 +56,10 @@ def _image(store: Store, layers: int = 2) -> Chosen:
 def _unpack(store: Store, chosen: Chosen, kind: str, watching: Watching | None = None) -> str:
     watcher = watching.watcher if watching else None
     with store.lease() as lease:
-        return run(ensure_unpacked(store, chosen, kind, FakeUnpacker().unpack, lease_id=lease.id, watcher=watcher))
+        unpack = FakeUnpacker().unpack
+        unpacked = run(ensure_unpacked(store, chosen, [kind], unpack, lease_id=lease.id, watcher=watcher))
+    assert unpacked.snapshotter == kind
+    return unpacked.snapshot
 
 
 def _files(directory: Path) -> list[str]:
@@ -80,7 +83,7 @@ def test_collections_while_an_image_is_unpacked_take_nothing(store: Store, tmp_p
     chosen, unpacker = _image(store, layers=3), FakeUnpacker()
     with open_store(tmp_path) as other, store.lease() as lease:
         unpacker.step = lambda _words: None if not other.collect().records else pytest.fail("collected")
-        name = run(ensure_unpacked(store, chosen, "fake", unpacker.unpack, lease_id=lease.id))
+        name = run(ensure_unpacked(store, chosen, ["fake"], unpacker.unpack, lease_id=lease.id)).snapshot
         assert unpacker.jobs
         assert not other.collect().records
     assert store.snapshotter("fake").info(name).name == name

@@ -66,7 +66,7 @@ class _Pulling:
     ) -> Pulled:
         options = PullOptions(
             host=host,
-            snapshotter=kind,
+            snapshotters=[kind],
             unpack=self.unpacker.unpack if kind else None,
             verify=self.verify,
             watcher=self.watching.watcher,
