@@ -126,14 +126,22 @@ class _Fetch:
                 self._tell(Step.RESUMED, ingest.offset)
             try:
                 await self._fill(ingest, None if is_resumed else self.copy)
-                await in_thread(
-                    ingest.commit, size=self.descriptor.size, expected=self.descriptor.digest, labels=self.labels
-                )
+                await self._commit(ingest)
             except FailedPrecondition as err:
                 if is_resumed:  # a crash may have torn it, or another registry have sent it
                     raise _WrongFromEarlierError from err
                 raise
         self._tell(Step.TRANSFERRED)
+
+    async def _commit(self, ingest: Ingest) -> None:
+        wanted = self.descriptor
+        try:
+            await in_thread(ingest.commit, size=wanted.size, expected=wanted.digest, labels=self.labels)
+        except FailedPrecondition as err:
+            raise FailedPrecondition(
+                f"blob {wanted.digest}: the registry sent something else: {err.message}",
+                hint="pull again; if it stays so, the image must be pushed again",
+            ) from err
 
     async def _fill(self, ingest: Ingest, copy: Copy | None) -> None:
         if copy:
