@@ -397,7 +397,7 @@ class LayerTree:
         self._memory_left -= size
         if self._memory_left < 0:
             raise NotImplementedFeature(
-                f"layer: {_quoted(entry.path)}: the index needs more than {self._memory_bytes >> 20} MiB of memory",
+                f"layer: {_quoted(entry.path)}: the index needs more than {self._memory_bytes / (1 << 20):.3g} MiB of memory",
                 hint="unpack this image with --snapshotter overlayfs",
             )
 

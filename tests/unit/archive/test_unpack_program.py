@@ -22,7 +22,7 @@ from orlop.archive import unpack_program
 from orlop.archive.contract import Limits, UnpackJob, UnpackResult
 from orlop.archive.unpack_process import Unpacker
 from orlop.archive.unpack_wire import decode_result, encode_job
-from orlop.errors import Internal, InvalidArgument, KernelError, NotFound, OrlopError
+from orlop.errors import Internal, InvalidArgument, KernelError, NotFound, NotImplementedFeature, OrlopError
 from orlop.oci.digest import Digest
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def test_threat_i_a_hostile_stream_ends_with_a_named_reason(tmp_path: Path, name
 @pytest.mark.needs_root
 def test_threat_i_memory_that_runs_out_is_a_named_reason(tmp_path: Path) -> None:
     raw = _tar(*((f"{'d' * 200}{number}", b"") for number in range(4000)))
-    with pytest.raises(InvalidArgument, match="memory"):
+    with pytest.raises(NotImplementedFeature, match="memory"):
         _unpack(tmp_path, raw, "none", "tar-index", limits=Limits(memory_bytes=1 << 20))
 
 
