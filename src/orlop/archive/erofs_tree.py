@@ -396,8 +396,9 @@ class LayerTree:
     def _spend(self, size: int, entry: Entry) -> None:
         self._memory_left -= size
         if self._memory_left < 0:
+            bound = f"{self._memory_bytes / (1 << 20):.3g} MiB"
             raise NotImplementedFeature(
-                f"layer: {_quoted(entry.path)}: the index needs more than {self._memory_bytes / (1 << 20):.3g} MiB of memory",
+                f"layer: {_quoted(entry.path)}: the index needs more than {bound} of memory",
                 hint="unpack this image with --snapshotter overlayfs",
             )
 
