@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/resource.h>
@@ -11,6 +12,8 @@
 #include "message.h"
 #include "sync.h"
 #include "syscalls.h"
+
+#define HANG_UP_TIMEOUT_MS 5000
 
 static operation_function *const table[OPERATION_CODE_MAX + 1] = {
     [OP_MKDIR] = op_mkdir,
@@ -239,6 +242,19 @@ void deliver_warning(struct executor *x, const struct failure *failure)
 {
     if (x->planner < 0 || send_failure(x->planner, MESSAGE_WARN, failure) < 0)
         print_failure("warn", failure);
+    else
+        x->is_warned = true;
+}
+
+/* Our caller reads the log when we end. Our own planner is reaped first; a resident one hangs up when it has written. */
+void leave_planner(struct executor *x)
+{
+    if (x->is_warned && x->planner >= 0 && x->planner_pid == 0) {
+        struct pollfd end = {.fd = x->planner};
+        while (poll(&end, 1, HANG_UP_TIMEOUT_MS) < 0 && errno == EINTR)
+            ;
+    }
+    close_fd(&x->planner);
 }
 
 int op_detach_planner(struct executor *x, const struct operation *op)
@@ -247,7 +263,7 @@ int op_detach_planner(struct executor *x, const struct operation *op)
     if (x->planner < 0 || x->trace.records) /* whoever traces wants supervise and cleanup too */
         return 0;
     send_message(x->planner, MESSAGE_DONE, NULL, 0);
-    close_fd(&x->planner); /* it ends by itself; supervise or our own end reaps it */
+    leave_planner(x); /* our own ends by itself; supervise or our own end reaps it */
     x->is_detached = true;
     return 0;
 }

@@ -37,6 +37,7 @@ struct executor {
     pid_t planner_pid; /* 0: not our child (it is resident), or reaped */
     int planner_status;
     bool is_detached; /* DONE was sent */
+    bool is_warned;   /* the planner was sent a warning */
     bool is_cleaned;  /* the cleanup section ran */
     struct trace trace;
     int exit_code;
@@ -78,6 +79,7 @@ int fail_waited(struct executor *x, int wait_status, const char *who, const char
 const char *errno_name(int error);
 void print_failure(const char *word, const struct failure *failure);
 void deliver_warning(struct executor *x, const struct failure *failure); /* outer: to the planner, else stderr */
+void leave_planner(struct executor *x); /* hang up, but not before what it was warned of is in its log */
 void warn_failure(struct executor *x); /* x->failure becomes a warning, from whichever side we are */
 
 /* Slots (execute.c). Every fd of ours is close-on-exec, so those that the caller passes on are untouched. */

@@ -25,7 +25,7 @@
 /* It ends on the end of its socket, at once. */
 static void reap_planner(struct executor *x)
 {
-    close_fd(&x->planner);
+    leave_planner(x);
     if (x->planner_pid <= 0)
         return;
     while (waitpid(x->planner_pid, &x->planner_status, 0) < 0 && errno == EINTR)

@@ -18,8 +18,10 @@ _MANY = 8
 
 
 def test_of_two_creates_of_one_id_exactly_one_wins(container: Container) -> None:
+    container.config["process"]["args"] = list(SLEEP)
+    words = ("create", "--bundle", str(container.bundle.write()), container.id)  # once: the calls read it
     for _ in range(_ROUNDS):
-        outcomes = [call.wait() for call in [container.begin_create(*SLEEP) for _ in range(2)]]
+        outcomes = [call.wait() for call in [container.runtime.begin(*words) for _ in range(2)]]
         (loser,) = [outcome for outcome in outcomes if outcome.code]
         assert "exist" in loser.refused().err
         assert container.status == "created"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -14,8 +15,9 @@ import pytest
 from plan_file import DEADLINE_S, Container, Outcome, Plan, Record, new_plan
 
 from orlop.plan import operation_table
+from orlop.plan.operations import BEST_EFFORT
 
-PLAN, EXIT, WRITE, FAIL, WARN, DONE = 2, 3, 4, 5, 6, 7
+HELLO, PLAN, EXIT, WRITE, FAIL, WARN, DONE, ACCEPTED = 1, 2, 3, 4, 5, 6, 7, 9
 PLAN_KEEP = 2
 
 
@@ -213,3 +215,28 @@ def test_no_child_is_left_behind(front: Front) -> None:
     front.run("create", "c")
     pid = json.loads((front.directory / "heard").read_text().splitlines()[0])["pid"]
     assert not Path(f"/proc/{pid}").exists()  # reaped before orun ended
+
+
+@pytest.mark.parametrize("is_detached", [False, True])
+def test_who_warned_a_resident_planner_ends_after_it_hung_up(front: Front, is_detached: bool) -> None:
+    """The caller reads the log once we ended: what we warned of must be in it."""
+    plan = new_plan()
+    plan.outer.add("mkdir", s0="/nonexistent/child", n0=0o755, flags=BEST_EFFORT)
+    if is_detached:
+        plan.outer.add("detach_planner")
+    path = front.directory / "planner.sock"
+    with socket.create_server(str(path), family=socket.AF_UNIX) as server:
+        environment = front.environment(ORUN_PLANNER=str(path))
+        with subprocess.Popen([str(front.program), "delete", "c"], env=environment) as process:
+            planner, _ = server.accept()
+            with planner, planner.makefile("rb") as stream:
+                planner.sendall(frame(ACCEPTED) + frame(PLAN, plan.encode()))
+                heard: list[int] = []
+                while DONE not in heard:
+                    kind, length = struct.unpack("<II", stream.read(8))
+                    stream.read(length)
+                    heard.append(kind)
+                with pytest.raises(subprocess.TimeoutExpired):
+                    process.wait(0.5)
+            assert process.wait(DEADLINE_S) == 0
+    assert heard == [HELLO, WARN, DONE]

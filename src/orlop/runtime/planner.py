@@ -60,6 +60,7 @@ def serve(connection: Connection, hello: Hello) -> bool:
 
             connection.trace = Trace(options.text("trace"), words[0] if words else "", hello)
         answer = _dispatch(connection, hello, log, options, words)
+        _log_warnings(connection, log)  # before the last word: the caller may be gone after it, and its log read
         if answer is not None:
             connection.exit(answer.code, answer.stdout)
         is_answered = True
@@ -74,10 +75,6 @@ def serve(connection: Connection, hello: Hello) -> bool:
         _fail(connection, log, InvalidArgument("the input is nested too deeply"))
     except OSError as error:
         _fail(connection, log, _of_os_error(error))
-    for plan, report in connection.warnings:
-        from orlop.runtime.failure import warning_text
-
-        log.write("warning", warning_text(plan, report))
     return is_answered
 
 
@@ -147,12 +144,21 @@ def _fail(connection: Connection, log: Log, error: OrlopError, before: Sequence[
     text = one_line(str(error))
     debug = "" if log.has_file else "".join(f"orun: debug: {one_line(line)}\n" for line in before)
     try:
+        _log_warnings(connection, log)
         for line in before:
             log.write("debug", line)
         log.write("error", text)
     except OSError as failure:
         text += f" (and the log cannot be written: {failure})"
     connection.exit(1, stderr=f"{debug}orun: {text}\n")
+
+
+def _log_warnings(connection: Connection, log: Log) -> None:
+    """Those of the executor that are not in the log yet."""
+    while connection.warnings:
+        from orlop.runtime.failure import warning_text
+
+        log.write("warning", warning_text(*connection.warnings.pop(0)))
 
 
 def _of_os_error(error: OSError) -> OrlopError:

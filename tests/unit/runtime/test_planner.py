@@ -212,7 +212,7 @@ def test_a_failure_of_the_executor_is_explained_and_its_warnings_are_logged_too(
         f'orun: cannot start container "web": state directory: openat "{running.directory}": EIO (Input/output error)\n'
     )
     levels = [line.split()[1] for line in (tmp_path / "log").read_text("utf-8").splitlines()]
-    assert levels == ["level=error", "level=warning"]
+    assert levels == ["level=warning", "level=error"]
 
 
 def test_a_plan_that_is_done_needs_no_answer(orun: Orun, running: Sample) -> None:
