@@ -16,7 +16,7 @@ PACKAGES := python3-venv libseccomp2 busybox-static
 # What only tests and the benchmark use: peers, the callers of a runtime, and a compiler with sanitizers for the executor's
 # second build.
 TEST_PACKAGES := runc crun gcc libc6-dev podman conmon catatonit containerd buildah docker.io \
-	umoci skopeo docker-registry nginx-light apache2-utils openssl libarchive-tools
+	umoci skopeo docker-registry nginx-light apache2-utils openssl libarchive-tools qemu-system-x86 kmod
 # What `make peers` builds with, beside go and cargo.
 PEER_PACKAGES := gcc libc6-dev pkg-config libseccomp-dev libdbus-1-dev
 FUZZ_SECONDS ?= 60
@@ -64,7 +64,10 @@ packages:
 test-packages: packages
 	$(call install,$(TEST_PACKAGES))
 
-setup: test-packages $(VENV)/.tools ## install what is missing: Debian packages, .venv with the tools
+setup: test-packages $(VENV)/.tools $(BUILD)/vm/kernel ## install what is missing: Debian packages, .venv with the tools
+
+$(BUILD)/vm/kernel: | test-packages
+	@scripts/vm-setup $@
 
 $(VENV)/bin/python: | packages
 	$(SYSTEM_PYTHON) -m venv $(VENV)

@@ -8,6 +8,7 @@ satisfy.
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
-_MARKERS = ("needs_root", "needs_cgroup_v2", "needs_userns", "needs_peer")
+_MARKERS = ("needs_root", "needs_cgroup_v1", "needs_cgroup_v2", "needs_userns", "needs_peer", "needs_vm")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,6 +58,11 @@ def _missing_root() -> str | None:
     return None if os.geteuid() == 0 else "not root"
 
 
+def _missing_cgroup_v1() -> str | None:
+    is_there = " - cgroup " in Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+    return None if is_there else "no cgroup v1 hierarchy"
+
+
 def _missing_cgroup_v2() -> str | None:
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
         left, _, right = line.partition(" - ")
@@ -73,6 +79,14 @@ def _missing_userns() -> str | None:
     return None if int(limit.read_text("ascii")) > 0 else f"{limit} is 0"
 
 
+def _missing_vm() -> str | None:
+    if platform.machine() != "x86_64":
+        return "only x86-64 machines boot another kernel here"
+    if not (_REPOSITORY / "build/vm/kernel").exists():
+        return "no kernel to boot; make setup gets one"
+    return _missing_peer("qemu-system-x86_64")
+
+
 def _missing_peer(name: str) -> str | None:
     return None if shutil.which(name) else f"{name} is not installed"
 
@@ -81,9 +95,11 @@ def _missing(mark: pytest.Mark) -> str | None:
     """Why a marker's need is not satisfied, or None."""
     checks: dict[str, Callable[..., str | None]] = {
         "needs_root": _missing_root,
+        "needs_cgroup_v1": _missing_cgroup_v1,
         "needs_cgroup_v2": _missing_cgroup_v2,
         "needs_userns": _missing_userns,
         "needs_peer": _missing_peer,
+        "needs_vm": _missing_vm,
     }
     return checks[mark.name](*mark.args)
 

@@ -19,3 +19,12 @@ def cgroup_of(pid: int, controller: str) -> Path:
 def read_cgroup(pid: int, controller: str, file: str) -> str:
     """A file of that directory, without its newline."""
     return (cgroup_of(pid, controller) / file).read_text().strip()
+
+
+def unified_cgroup_of(pid: int) -> Path:
+    """The directory of the v2 cgroup that a process is in, on a host whose only hierarchy that is."""
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        number, _, path = line.split(":", 2)
+        if number == "0":
+            return CGROUP_ROOT / path.lstrip("/")
+    raise AssertionError(f"process {pid} is in no unified cgroup")
