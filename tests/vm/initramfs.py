@@ -1,4 +1,4 @@
-"""The first file system of a booted kernel: a static busybox, the modules for a disk and for the host's files, `init`."""
+"""The first file system of a booted kernel: a static busybox, modules for a disk and for the host's files, `init`."""
 
 from __future__ import annotations
 

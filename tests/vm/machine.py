@@ -1,4 +1,4 @@
-"""This machine again, in QEMU without KVM, under a kernel of Debian's: the same files, cgroup v2 alone, all capabilities.
+"""This machine again, in QEMU without KVM, under Debian's kernel: the same files, cgroup v2 alone, all capabilities.
 
 Root is the host's, read-only, with writes kept in memory; /tmp is a disk of its own. It takes about four seconds to
 boot, and everything is about ten times slower.
@@ -10,6 +10,7 @@ import os
 import subprocess
 import tempfile
 from pathlib import Path
+from subprocess import DEVNULL
 
 from e2e.waiting import wait_until
 
@@ -58,12 +59,11 @@ def run(command: str, directory: Path, *, timeout_s: float) -> Outcome:
     _make_disk(directory, command)
     with tempfile.TemporaryDirectory(prefix="vm-") as sockets, log.open("ab") as said:
         socket = Path(sockets) / "files.sock"  # sockets have short paths
-        with subprocess.Popen(_file_server(socket), stdin=subprocess.DEVNULL, stdout=said, stderr=said) as server:
+        with subprocess.Popen(_file_server(socket), stdin=DEVNULL, stdout=said, stderr=said) as server:
             try:
                 wait_until(socket.exists, "the file server's socket")
-                subprocess.run(
-                    _qemu(socket, directory), stdin=subprocess.DEVNULL, stdout=said, stderr=said, timeout=timeout_s, check=False
-                )
+                qemu = _qemu(socket, directory)
+                subprocess.run(qemu, stdin=DEVNULL, stdout=said, stderr=said, timeout=timeout_s, check=False)
             except subprocess.TimeoutExpired:
                 pass  # what it said so far tells more
             finally:

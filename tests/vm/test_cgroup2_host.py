@@ -13,16 +13,19 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.needs_root, pytest.mark.needs_vm]
 
-_TIMEOUT_S = 900
+_TIMEOUT_S = 1500
 _PYTEST = ".venv/bin/python -m pytest -q -p no:cacheprovider --tb=short --color=no"
 
 
 @pytest.mark.parametrize(
-    "tests",
+    "command",
     [
-        "tests/e2e/test_cgroup2_controllers.py",
+        pytest.param(f"{_PYTEST} tests/e2e/test_cgroup2_controllers.py", id="limits"),
+        # Linux 6.1: no EROFS from files, so from loop devices; the older ways to mount an overlay.
+        pytest.param(f"{_PYTEST} tests/contract/test_snapshotter.py", id="snapshotters"),
+        pytest.param("scripts/demo", id="demo"),
     ],
 )
-def test_the_tests_pass_there(tests: str, tmp_path: Path) -> None:
-    outcome = run(f"{_PYTEST} {tests}", tmp_path, timeout_s=_TIMEOUT_S)
+def test_it_holds_there(command: str, tmp_path: Path) -> None:
+    outcome = run(command, tmp_path, timeout_s=_TIMEOUT_S)
     assert outcome.code == 0, outcome.out
