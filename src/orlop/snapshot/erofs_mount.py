@@ -27,6 +27,7 @@ def mount_layer(layer: Path, target: Path, *, from_devices: bool = False) -> Non
 
     Raises:
         KernelError: the kernel refuses both.
+        Unavailable: it mounts no files, and there is no loop device.
     """
     if from_devices:
         _mount_devices(layer, target)
@@ -39,6 +40,8 @@ def mount_layer(layer: Path, target: Path, *, from_devices: bool = False) -> Non
         try:
             _mount_devices(layer, target)
         except (KernelError, Unavailable) as second:
+            if error.errno == errno.ENOTBLK:  # no file would have done, so only this tells what is wrong
+                raise
             error.add_note(f"and not from loop devices either: {second}")
             raise error from second
 

@@ -57,11 +57,25 @@ def test_an_index_is_mounted_read_only_from_devices_where_asked(layer: Path) -> 
     assert not backing.exists() or str(layer) not in backing.read_text("utf-8")
 
 
-def test_a_kernel_that_mounts_no_files_gets_devices(layer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _refuse_files(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     def refuse(*_: object) -> None:
-        raise kernel_error("fsconfig", "FSCONFIG_CMD_CREATE", errno.ENOTBLK)
+        raise kernel_error("fsconfig", "FSCONFIG_CMD_CREATE", number)
 
     monkeypatch.setattr(erofs_mount, "_mount_files", refuse)
+
+
+def _have_no_loop_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: str) -> tuple[str, int]:
+        raise Unavailable("no loop devices")
+
+    monkeypatch.setattr(erofs_mount, "attach_loop_device", none)
+
+
+@pytest.mark.parametrize("number", [errno.ENOTBLK, errno.EINVAL, errno.ELOOP])
+def test_a_kernel_that_does_not_mount_files_gets_devices(
+    layer: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    _refuse_files(monkeypatch, number)
     mount_layer(layer, layer.parent / "fs")
     assert _source(layer.parent / "fs").startswith("/dev/loop")
     assert files_of(layer.parent / "fs") == _FILES
@@ -75,11 +89,15 @@ def test_other_errors_are_told_at_once(layer: Path) -> None:
 
 
 def test_where_neither_will_do_both_are_told(layer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(_: str) -> tuple[str, int]:
-        raise Unavailable("no loop devices")
-
-    monkeypatch.setattr(erofs_mount, "attach_loop_device", none)
-    (layer / "layer.erofs").write_bytes(bytes(8192))
+    _refuse_files(monkeypatch, errno.EINVAL)
+    _have_no_loop_devices(monkeypatch)
     with pytest.raises(KernelError, match="EINVAL") as caught:
         mount_layer(layer, layer.parent / "fs")
     assert caught.value.__notes__ == ["and not from loop devices either: no loop devices"]
+
+
+def test_where_no_file_will_do_only_the_devices_are_told(layer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _refuse_files(monkeypatch, errno.ENOTBLK)
+    _have_no_loop_devices(monkeypatch)
+    with pytest.raises(Unavailable, match="no loop devices"):
+        mount_layer(layer, layer.parent / "fs")
