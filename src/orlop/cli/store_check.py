@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def _add_arguments(parser: Parser) -> None:
     parser.add_argument(
-        "--repair", action="store_true", help="set aside what is broken, in content/quarantine, and fetch it again"
+        "--repair",
+        action="store_true",
+        help="set aside what is broken, in content/quarantine until `orlop prune`, and fetch it again",
     )
 
 

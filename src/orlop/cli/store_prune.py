@@ -1,4 +1,4 @@
-"""`orlop prune`: removes what no image and no lease needs, of all namespaces."""
+"""`orlop prune`: removes what no image and no lease needs, of all namespaces, and what repairs set aside."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
         names = [image.name for image in store.images.list()] if arguments.all else []
         for name in names:
             store.images.delete(name)
-        collected = store.collect()
+        collected = store.prune()
     session.remove_dead_unpackers()
     for failure in collected.failures:
         sys.stderr.write(f"orlop: {failure}\n")
@@ -34,15 +34,15 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
                 "images": names,
                 "blobs": [str(one) for one in collected.blobs],
                 "snapshots": collected.snapshots,
+                "quarantined": collected.quarantined,
                 "freedBytes": collected.freed_bytes,
             }
         )
     else:
-        say(
-            f"removed {_count(names, 'image')}, {_count(collected.blobs, 'blob')}, "
-            f"{_count(collected.snapshots, 'snapshot')}: "
-            f"{size_text(collected.freed_bytes)} are free again"
-        )
+        removed = [_count(names, "image"), _count(collected.blobs, "blob"), _count(collected.snapshots, "snapshot")]
+        if collected.quarantined:
+            removed.append(_count(collected.quarantined, "file") + " that repairs had set aside")
+        say(f"removed {', '.join(removed)}: {size_text(collected.freed_bytes)} are free again")
     return 1 if collected.failures else 0
 
 

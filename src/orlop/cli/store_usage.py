@@ -28,6 +28,7 @@ def _run(session: Session, _arguments: argparse.Namespace) -> int:
     rows = [
         ("blobs", usage.content_bytes),
         ("on their way in", usage.ingest_bytes),
+        ("set aside by repairs", usage.quarantine_bytes),
         *((f"snapshots of {name}", size) for name, size in sorted(usage.snapshot_bytes.items())),
         ("database", usage.database_bytes),
         ("reserve", usage.reserve_bytes),
@@ -59,6 +60,7 @@ def _json(usage: StoreUsage) -> dict[str, object]:
     return {
         "contentBytes": usage.content_bytes,
         "ingestBytes": usage.ingest_bytes,
+        "quarantineBytes": usage.quarantine_bytes,
         "snapshotBytes": dict(usage.snapshot_bytes),
         "databaseBytes": usage.database_bytes,
         "reserveBytes": usage.reserve_bytes,

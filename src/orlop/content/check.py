@@ -22,6 +22,7 @@ from .blob_file import is_torn
 from .directories import kernel_errors, names, subdirectory
 from .ingest_directory import DATA, STATE, IngestDirectory
 from .labels import LabelFiles, decode
+from .quarantine import QUARANTINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from .local import LocalContentStore
 
 _CHUNK = 1 << 20
-_ROOT_NAMES = {"blobs", "labels", "ingest", "quarantine", "lock"}
+_ROOT_NAMES = {"blobs", "labels", "ingest", QUARANTINE, "lock"}
 
 
 class Fault(Enum):
@@ -89,6 +90,7 @@ def repair(store: LocalContentStore) -> Iterator[Finding]:
 
     Bad blobs and strays are moved to `quarantine/`, so that nobody is served them and nothing is lost that somebody
     may want to look at; a finding with `refetch` names what has to be fetched again. The rest is removed.
+    `quarantine.empty` removes what was set aside.
 
     Raises:
         KernelError: a directory cannot be read or changed.
@@ -100,7 +102,7 @@ def repair(store: LocalContentStore) -> Iterator[Finding]:
             for finding in check(store):
                 if finding.fault in _BAD_BLOB | {Fault.STRAY}:
                     if quarantine < 0:
-                        quarantine = subdirectory(directories.root, "quarantine")
+                        quarantine = subdirectory(directories.root, QUARANTINE)
                     _set_aside(directories, quarantine, finding)
                 else:
                     _remove(directories, finding)

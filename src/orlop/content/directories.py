@@ -4,7 +4,7 @@ ROOT/lock                       held for the moment in which a blob or its label
 ROOT/blobs/ALGORITHM/HEX        as in an OCI image layout, so that other tools can read it
 ROOT/labels/ALGORITHM/HEX       JSON; only of blobs that have labels
 ROOT/ingest/SHA256-OF-REF/      state and data; its flock is held by the one writer
-ROOT/quarantine/                what `repair` took away
+ROOT/quarantine/                what `repair` took away, until `orlop prune` (quarantine.py)
 """
 
 from __future__ import annotations

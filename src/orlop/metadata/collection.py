@@ -50,6 +50,7 @@ class Collected:
     records: list[Node] = field(default_factory=list)
     blobs: list[Digest] = field(default_factory=list)
     snapshots: list[str] = field(default_factory=list)  # SNAPSHOTTER/NAMESPACE/NAME
+    quarantined: list[str] = field(default_factory=list)  # what repairs had set aside
     freed_bytes: int = 0  # as `du` counts: blocks; of an ingest, what was written
     failures: list[OrlopError] = field(default_factory=list)  # what could not be removed now, such as what is mounted
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orlop.content.quarantine import QUARANTINE
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -45,6 +47,16 @@ class Layout:
     def ingests(self) -> Path:
         """What of it is on its way in (content/directories.py)."""
         return self.content / "ingest"
+
+    @property
+    def quarantine(self) -> Path:
+        """What repairs of it set aside (content/quarantine.py)."""
+        return self.content / QUARANTINE
+
+    @property
+    def quarantined(self) -> list[Path]:
+        """What is in there."""
+        return sorted(self.quarantine.iterdir()) if self.quarantine.is_dir() else []
 
     @property
     def snapshots(self) -> Path:

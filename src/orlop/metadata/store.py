@@ -8,12 +8,14 @@ import stat
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from orlop.errors import InvalidArgument, NotFound, OrlopError, PermissionDenied
+from orlop.content import quarantine
+from orlop.errors import InvalidArgument, KernelError, NotFound, OrlopError, PermissionDenied
 from orlop.linux.errno_text import kernel_error
 
 from .collection import Collected, Collector
 from .content import NamespacedContent, Sharing
 from .database import Database
+from .disk_usage import DiskUsage
 from .identifier import checked_identifier
 from .images import NamespacedImages
 from .layout import Layout
@@ -155,18 +157,30 @@ class Store:
                 raise
             self._end(lease)
 
-    def collect(self) -> Collected:
+    def collect(self, collected: Collected | None = None) -> Collected:
         """Remove what nobody in any namespace needs; see `Collector.collect`.
 
         A snapshotter that cannot be opened is told in `failures`, and the rest is collected.
         """
         snapshotters, failures = self._snapshotters_on_disk()
-        collected = self._collector(snapshotters).collect()
+        collected = self._collector(snapshotters).collect(collected)
         if failures:  # on a full disk, its trial had no room: there may be some now
             snapshotters, failures = self._snapshotters_on_disk()
             collected = self._collector(snapshotters).collect(collected)
         collected.failures.extend(failures)
         return collected
+
+    def prune(self) -> Collected:
+        """As `collect`, and what repairs of the content store had set aside goes too: the user has said so."""
+        before = DiskUsage(self.root).of(self._layout.quarantine)
+        collected = Collected()
+        try:
+            # First: it takes no room, and the collection may need some.
+            collected.quarantined = quarantine.empty(self._layout.content)
+        except KernelError as err:
+            collected.failures.append(err)
+        collected.freed_bytes = before - DiskUsage(self.root).of(self._layout.quarantine)
+        return self.collect(collected)
 
     def usage(self) -> StoreUsage:
         """What the store takes on the disk; see `UsageReport.measure`."""

@@ -52,18 +52,20 @@ class StoreUsage:
 
     content_bytes: int  # blobs, their labels and directories
     ingest_bytes: int
+    quarantine_bytes: int  # what repairs set aside
     snapshot_bytes: Mapping[str, int]  # by snapshotter, with its own records
     database_bytes: int
     reserve_bytes: int
     other_bytes: int  # locks, the root directory itself, and whatever else somebody put there
-    reclaimable_bytes: int  # what a collection would take of blobs and snapshots: part of the above
+    reclaimable_bytes: int  # what `Store.prune` would free: part of the above
     namespaces: tuple[NamespaceUsage, ...]
 
     @property
     def total_bytes(self) -> int:
         """The sum of the parts."""
-        parts = (self.content_bytes, self.ingest_bytes, self.database_bytes, self.reserve_bytes, self.other_bytes)
-        return sum(parts) + sum(self.snapshot_bytes.values())
+        content = self.content_bytes + self.ingest_bytes + self.quarantine_bytes
+        others = self.database_bytes + self.reserve_bytes + self.other_bytes
+        return content + sum(self.snapshot_bytes.values()) + others
 
 
 class UsageReport:
@@ -94,14 +96,17 @@ class UsageReport:
         kept_blobs = {digest for namespace, digest in rows.blobs if (_CONTENT, namespace, digest) not in gone}
         kept_snapshots = {key for key in rows.snapshots if (_SNAPSHOT, key[0], f"{key[1]}/{key[2]}") not in gone}
         disk, layout = DiskUsage(self._layout.root), self._layout
+        set_aside_bytes = sum(map(disk.of, layout.quarantined))
         return StoreUsage(
             ingest_bytes=disk.of(layout.ingests),
+            quarantine_bytes=set_aside_bytes + disk.of(layout.quarantine),  # and the directory, which stays
             content_bytes=disk.of(layout.content),
             snapshot_bytes={path.name: disk.of(path) for path in layout.snapshotter_directories()},
             database_bytes=sum(map(disk.of, layout.database_files)),
             reserve_bytes=disk.of(layout.reserve),
             other_bytes=disk.of(layout.root),
-            reclaimable_bytes=sum(size for digest, size in blob_bytes.items() if digest not in kept_blobs)
+            reclaimable_bytes=set_aside_bytes
+            + sum(size for digest, size in blob_bytes.items() if digest not in kept_blobs)
             + sum(size for key, size in snapshot_bytes.items() if key not in kept_snapshots),
             namespaces=tuple(rows.usage_of(name, blob_bytes, snapshot_bytes) for name in rows.namespaces),
         )

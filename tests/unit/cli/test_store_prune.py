@@ -35,6 +35,28 @@ def test_all_removes_the_names_of_this_namespace(orlop: Orlop) -> None:
     assert orlop.out("-n", "other", "images", "-q") == "docker.io/library/b:1\n"
 
 
+def test_what_repairs_set_aside_goes_and_is_told(orlop: Orlop) -> None:
+    blob = str(orlop.put("docker.io/library/a:1").digest)[7:]
+    [path] = orlop.root.rglob(blob)
+    path.chmod(0o600)
+    path.write_bytes(b"x" * 10_000)
+    assert orlop("store", "check", "--repair").code == 1, "nobody has it any more"
+    assert orlop("df", "--format", "json").json["quarantineBytes"] >= 10_000
+    assert orlop.out("prune") == (
+        "removed 0 images, 0 blobs, 0 snapshots, 1 file that repairs had set aside: 12 KiB are free again\n"
+    )
+    assert orlop("prune", "--format", "json").json["quarantined"] == []
+
+
+def test_a_quarantine_that_cannot_be_emptied_is_an_error_and_the_rest_is_collected(orlop: Orlop) -> None:
+    orlop.put(text="without a name")
+    (orlop.root / "content/quarantine").symlink_to("/")
+    done = orlop("prune")
+    assert done.code == 1
+    assert "cannot empty the quarantine" in done.err
+    assert "4 blobs" in done.out
+
+
 def test_what_cannot_be_removed_is_an_error(orlop: Orlop, monkeypatch: pytest.MonkeyPatch) -> None:
     (orlop.root / "snapshots" / "native").mkdir(parents=True)
     monkeypatch.setattr(choice, "open_snapshotter", cannot_be_opened)

@@ -15,7 +15,7 @@ def test_the_sum_is_what_du_shows(orlop: Orlop) -> None:
         found = orlop("df", "--format", "json").json
         du = subprocess.run(["du", "-s", "-B1", orlop.root], capture_output=True, text=True, check=True, timeout=60)
     assert found["totalBytes"] == int(du.stdout.split()[0])
-    parts = [found[f"{part}Bytes"] for part in ("content", "ingest", "database", "reserve", "other")]
+    parts = [found[f"{part}Bytes"] for part in ("content", "ingest", "quarantine", "database", "reserve", "other")]
     assert sum(parts) + sum(found["snapshotBytes"].values()) == found["totalBytes"]
     [namespace] = found["namespaces"]
     assert (namespace["name"], namespace["images"], namespace["blobs"]) == ("default", 1, 4)
@@ -24,6 +24,7 @@ def test_the_sum_is_what_du_shows(orlop: Orlop) -> None:
 def test_the_tables_have_all_parts_and_namespaces(orlop: Orlop) -> None:
     orlop.put("docker.io/library/a:1", namespace="mine")
     parts, namespaces = orlop.out("df").split("\n\n")
-    for what in ("blobs", "on their way in", "database", "reserve", "other", "all", "of that, `orlop prune` frees"):
+    for what in ("blobs", "on their way in", "set aside by repairs", "database", "reserve", "other", "all"):
         assert f"\n{what} " in parts
+    assert "\nof that, `orlop prune` frees " in parts
     assert namespaces.splitlines()[1].split()[:3] == ["mine", "1", "4"]

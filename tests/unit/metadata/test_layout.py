@@ -28,3 +28,11 @@ def test_the_directories_of_snapshotters_are_found(tmp_path: Path) -> None:
         layout.snapshotter(name).mkdir(parents=True)
     (layout.snapshots / "file").write_text("")
     assert [path.name for path in layout.snapshotter_directories()] == ["erofs", "overlayfs"]
+
+
+def test_what_is_set_aside_is_found(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    assert layout.quarantined == []
+    layout.quarantine.mkdir(parents=True)
+    (layout.quarantine / "blob").write_text("")
+    assert layout.quarantined == [tmp_path / "content/quarantine/blob"]

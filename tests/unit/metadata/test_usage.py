@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from orlop.metadata.store import Store
 
 
+def set_aside(store: Store, data: bytes) -> None:
+    """What a repair would have left."""
+    directory = store.root / "content/quarantine"
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "blob").write_bytes(data)
+
+
 def test_an_empty_store_adds_up(store: Store) -> None:
     usage = store.usage()
     assert usage.total_bytes == du(store.root)
@@ -28,9 +35,11 @@ def test_a_store_with_everything_adds_up(store: Store, open_store: Callable[...,
     with store.content().begin("layer") as ingest:
         ingest.write(b"x" * 70_000)
     (store.root / "something else").write_bytes(b"x" * 20_000)
+    set_aside(store, b"x" * 30_000)
     usage = store.usage()
     assert usage.total_bytes == du(store.root)
     assert usage.ingest_bytes >= 70_000
+    assert usage.quarantine_bytes >= 30_000
     assert usage.content_bytes >= 114_000
     assert usage.content_bytes < 170_000, "the shared layer is there once"
     assert usage.snapshot_bytes["fake"] > 0
@@ -55,3 +64,14 @@ def test_reclaimable_is_what_a_collection_frees(store: Store, open_store: Callab
     usage = store.usage()
     assert usage.reclaimable_bytes == 0
     assert usage.total_bytes == du(store.root)
+
+
+def test_what_repairs_set_aside_goes_when_the_user_prunes_only(store: Store) -> None:
+    set_aside(store, b"x" * 30_000)
+    promised = store.usage().reclaimable_bytes
+    assert promised >= 30_000
+    collected = store.collect()
+    assert (collected.quarantined, collected.freed_bytes) == ([], 0)
+    pruned = store.prune()
+    assert (pruned.quarantined, pruned.freed_bytes) == (["blob"], promised)
+    assert store.usage().reclaimable_bytes == 0
