@@ -10,7 +10,6 @@ from .output import size_text, write_json
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
     from .session import Session
 
@@ -34,20 +33,27 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
                 "images": names,
                 "blobs": [str(one) for one in collected.blobs],
                 "snapshots": collected.snapshots,
+                "downloads": collected.ingests,
                 "quarantined": collected.quarantined,
                 "freedBytes": collected.freed_bytes,
             }
         )
     else:
-        removed = [_count(names, "image"), _count(collected.blobs, "blob"), _count(collected.snapshots, "snapshot")]
+        removed = [
+            _count(len(names), "image"),
+            _count(len(collected.blobs), "blob"),
+            _count(len(collected.snapshots), "snapshot"),
+        ]
+        if collected.ingests:
+            removed.append(_count(collected.ingests, "download") + " that had been cut off")
         if collected.quarantined:
-            removed.append(_count(collected.quarantined, "file") + " that repairs had set aside")
+            removed.append(_count(len(collected.quarantined), "file") + " that repairs had set aside")
         say(f"removed {', '.join(removed)}: {size_text(collected.freed_bytes)} are free again")
     return 1 if collected.failures else 0
 
 
-def _count(things: Sequence[object], noun: str) -> str:
-    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 COMMAND = Command(_add_arguments, _run)

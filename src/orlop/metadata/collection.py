@@ -50,6 +50,7 @@ class Collected:
     records: list[Node] = field(default_factory=list)
     blobs: list[Digest] = field(default_factory=list)
     snapshots: list[str] = field(default_factory=list)  # SNAPSHOTTER/NAMESPACE/NAME
+    ingests: int = 0  # how many went from the disk
     quarantined: list[str] = field(default_factory=list)  # what repairs had set aside
     freed_bytes: int = 0  # as `du` counts: blocks; of an ingest, what was written
     failures: list[OrlopError] = field(default_factory=list)  # what could not be removed now, such as what is mounted
@@ -72,10 +73,10 @@ class Collector:
         self._snapshotters = snapshotters
         self._owners = owners
 
-    def collect(self, collected: Collected | None = None) -> Collected:
+    def collect(self, collected: Collected | None = None, *, keeps_resumable: bool = True) -> Collected:
         """Remove what nobody needs; returns what that was. Others may use the store meanwhile, and collect too.
 
-        What an earlier pass `collected` is returned with it.
+        What an earlier pass `collected` is returned with it. `keeps_resumable` is that of `mark`.
 
         Raises:
             KernelError: the disk is so full that not even the reserve was enough; the message says so.
@@ -85,7 +86,7 @@ class Collector:
         while True:
             freed_before = collected.freed_bytes
             try:
-                is_complete = self._delete_marked(collected, limit)
+                is_complete = self._delete_marked(collected, limit, keeps_resumable=keeps_resumable)
             except KernelError as err:
                 if err.errno != errno.ENOSPC:
                     raise
@@ -101,10 +102,12 @@ class Collector:
             self._database.checkpoint()
             limit = limit * 2 if limit else _FIRST_BATCH
 
-    def _delete_marked(self, collected: Collected, limit: int | None) -> bool:
+    def _delete_marked(self, collected: Collected, limit: int | None, *, keeps_resumable: bool) -> bool:
         """Mark, and delete up to `limit` records; says whether that was all."""
         with self._database.write(is_freeing=True) as connection:
-            marked = mark(connection, now=time.time(), is_owner_dead=self._owners.is_dead)
+            marked = mark(
+                connection, now=time.time(), is_owner_dead=self._owners.is_dead, keeps_resumable=keeps_resumable
+            )
             nodes = delete_rows(connection, marked, limit=limit)
         leases = marked.leases[:limit]
         collected.leases.extend(leases)
@@ -146,6 +149,7 @@ class Collector:
                     row = connection.execute("SELECT 1 FROM ingests WHERE backing_ref = ?", (status.ref,)).fetchone()
                 if row is None:
                     self._content.abort(status.ref)
+                    collected.ingests += 1
                     collected.freed_bytes += status.offset
 
     def _sweep_snapshots(self, snapshotter: Snapshotter, collected: Collected) -> None:

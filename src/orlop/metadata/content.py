@@ -2,7 +2,8 @@
 
 A blob is visible in a namespace that has a record of it, with labels of its own. Its bytes are kept once, and go with
 a collection when no namespace has a record. With a lease, whatever is committed, found or opened through the store is
-held by the lease before the caller learns that it is there.
+held by the lease before the caller learns that it is there. An ingest outlives its lease by up to a day, for whoever
+goes on with it.
 
 A namespace *adopts* a blob that the shared store has and it has not, when it begins an ingest that names the digest:
 who knows the digest could have had the bytes from the registry. That is containerd's sharing policy "shared". With
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from .locks import CollectionLock
 
 SHAREABLE = "containerd.io/namespace.shareable"
-UNLEASED_INGEST_LIFETIME_S = 24 * 60 * 60.0  # containerd's: nobody goes on with it after a day
+INGEST_LIFETIME_S = 24 * 60 * 60.0  # containerd's: nobody goes on with it after a day
 _MAX_REF_BYTES = 512
 
 
@@ -245,14 +246,13 @@ class NamespacedContent:
                 f'ingest "{ref}": expected: was begun with {known_digest}, not {expected}', hint="abort it first"
             )
         now = time.time()
-        expires_at = None if self._lease_id else now + UNLEASED_INGEST_LIFETIME_S
         ensure_namespace(connection, self._namespace)
         connection.execute(
             "INSERT INTO ingests (namespace, ref, backing_ref, total, expected, started_at, expires_at) "
             "VALUES (?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET total = excluded.total, expected = excluded.expected, "
             "expires_at = excluded.expires_at",
-            (self._namespace, stored_ref(ref), backing_ref, wanted_total, wanted_digest, now, expires_at),
+            (self._namespace, stored_ref(ref), backing_ref, wanted_total, wanted_digest, now, now + INGEST_LIFETIME_S),
         )
         hold(connection, self._namespace, self._lease_id, ResourceType.INGEST, ref)
 

@@ -32,8 +32,11 @@ class Marked:
 class _Marking:
     """One pass over all rows."""
 
-    def __init__(self, connection: sqlite3.Connection, now: float, is_dead: Callable[[str], bool]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, now: float, is_dead: Callable[[str], bool], *, keeps_resumable: bool
+    ) -> None:
         self._connection = connection
+        self._keeps_resumable = keeps_resumable
         self._now = now
         self._is_dead = is_dead
         self._graph = Graph()
@@ -94,7 +97,7 @@ class _Marking:
             self._all.append(node)
             if expected:
                 self._graph.add_part(node, Node(_CONTENT, namespace, expected))
-            if expires_at is not None and expires_at > self._now:
+            if self._keeps_resumable and expires_at is not None and expires_at > self._now:
                 self._graph.hold(node)
 
     def _snapshots(self) -> None:
@@ -121,9 +124,14 @@ class _Marking:
         return labels
 
 
-def mark(connection: sqlite3.Connection, *, now: float, is_owner_dead: Callable[[str], bool]) -> Marked:
-    """What nobody needs at the time `now`, in seconds since the epoch."""
-    return _Marking(connection, now, is_owner_dead).marked()
+def mark(
+    connection: sqlite3.Connection, *, now: float, is_owner_dead: Callable[[str], bool], keeps_resumable: bool = True
+) -> Marked:
+    """What nobody needs at the time `now`, in seconds since the epoch.
+
+    `keeps_resumable` says whether ingests that were begun within a day are needed though no lease holds them.
+    """
+    return _Marking(connection, now, is_owner_dead, keeps_resumable=keeps_resumable).marked()
 
 
 def delete_rows(connection: sqlite3.Connection, marked: Marked, *, limit: int | None = None) -> list[Node]:

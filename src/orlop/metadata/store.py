@@ -157,21 +157,15 @@ class Store:
                 raise
             self._end(lease)
 
-    def collect(self, collected: Collected | None = None) -> Collected:
+    def collect(self) -> Collected:
         """Remove what nobody in any namespace needs; see `Collector.collect`.
 
         A snapshotter that cannot be opened is told in `failures`, and the rest is collected.
         """
-        snapshotters, failures = self._snapshotters_on_disk()
-        collected = self._collector(snapshotters).collect(collected)
-        if failures:  # on a full disk, its trial had no room: there may be some now
-            snapshotters, failures = self._snapshotters_on_disk()
-            collected = self._collector(snapshotters).collect(collected)
-        collected.failures.extend(failures)
-        return collected
+        return self._collect(Collected(), keeps_resumable=True)
 
     def prune(self) -> Collected:
-        """As `collect`, and what repairs of the content store had set aside goes too: the user has said so."""
+        """As `collect`, and what the user alone gives up goes too: resumable downloads, and what repairs set aside."""
         before = DiskUsage(self.root).of(self._layout.quarantine)
         collected = Collected()
         try:
@@ -180,7 +174,16 @@ class Store:
         except KernelError as err:
             collected.failures.append(err)
         collected.freed_bytes = before - DiskUsage(self.root).of(self._layout.quarantine)
-        return self.collect(collected)
+        return self._collect(collected, keeps_resumable=False)
+
+    def _collect(self, collected: Collected, *, keeps_resumable: bool) -> Collected:
+        snapshotters, failures = self._snapshotters_on_disk()
+        self._collector(snapshotters).collect(collected, keeps_resumable=keeps_resumable)
+        if failures:  # on a full disk, its trial had no room: there may be some now
+            snapshotters, failures = self._snapshotters_on_disk()
+            self._collector(snapshotters).collect(collected, keeps_resumable=keeps_resumable)
+        collected.failures.extend(failures)
+        return collected
 
     def usage(self) -> StoreUsage:
         """What the store takes on the disk; see `UsageReport.measure`."""

@@ -88,12 +88,14 @@ class UsageReport:
     def measure(self) -> StoreUsage:
         """The usage as it is now; while others use the store, the parts may be of different moments."""
         with self._database.read() as connection:
-            garbage = mark(connection, now=time.time(), is_owner_dead=self._owners.is_dead).nodes
+            is_dead = self._owners.is_dead
+            garbage = mark(connection, now=time.time(), is_owner_dead=is_dead, keeps_resumable=False).nodes
             rows = _Rows(connection)
         blob_bytes = self._blob_bytes()
         snapshot_bytes = self._snapshot_bytes()
         gone = {(node.kind, node.namespace, node.key) for node in garbage}
         kept_blobs = {digest for namespace, digest in rows.blobs if (_CONTENT, namespace, digest) not in gone}
+        kept_ingests = {backing for namespace, ref, backing in rows.ingests if (_INGEST, namespace, ref) not in gone}
         kept_snapshots = {key for key in rows.snapshots if (_SNAPSHOT, key[0], f"{key[1]}/{key[2]}") not in gone}
         disk, layout = DiskUsage(self._layout.root), self._layout
         set_aside_bytes = sum(map(disk.of, layout.quarantined))
@@ -106,6 +108,7 @@ class UsageReport:
             reserve_bytes=disk.of(layout.reserve),
             other_bytes=disk.of(layout.root),
             reclaimable_bytes=set_aside_bytes
+            + sum(status.offset for status in self._content.ingests() if status.ref not in kept_ingests)
             + sum(size for digest, size in blob_bytes.items() if digest not in kept_blobs)
             + sum(size for key, size in snapshot_bytes.items() if key not in kept_snapshots),
             namespaces=tuple(rows.usage_of(name, blob_bytes, snapshot_bytes) for name in rows.namespaces),
@@ -136,7 +139,8 @@ class UsageReport:
         return found
 
 
-_CONTENT, _SNAPSHOT = ResourceType.CONTENT.value, ResourceType.SNAPSHOT.value
+_CONTENT, _INGEST = ResourceType.CONTENT.value, ResourceType.INGEST.value
+_SNAPSHOT = ResourceType.SNAPSHOT.value
 
 
 class _Rows:
@@ -145,7 +149,9 @@ class _Rows:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.namespaces = [name for (name,) in connection.execute("SELECT name FROM namespaces ORDER BY name")]
         self._images = Counter(name for (name,) in connection.execute("SELECT namespace FROM images"))
-        self._ingests = Counter(name for (name,) in connection.execute("SELECT namespace FROM ingests"))
+        self.ingests: list[tuple[str, str, str]] = connection.execute(
+            "SELECT namespace, ref, backing_ref FROM ingests"
+        ).fetchall()
         self.blobs: list[tuple[str, str]] = connection.execute("SELECT namespace, digest FROM blobs").fetchall()
         self.snapshots: list[tuple[str, str, str]] = connection.execute(
             "SELECT namespace, snapshotter, name FROM snapshots"
@@ -166,7 +172,7 @@ class _Rows:
             images=self._images[name],
             blobs=len(blobs),
             content_bytes=sum(blob_bytes.get(digest, 0) for digest in blobs),
-            ingests=self._ingests[name],
+            ingests=sum(namespace == name for namespace, _, _ in self.ingests),
             snapshots=dict(counts),
             snapshot_bytes=dict(sizes),
         )

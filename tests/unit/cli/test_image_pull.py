@@ -96,6 +96,37 @@ def test_a_user_without_a_password_is_asked_for_it(orlop: Orlop, monkeypatch: py
     )
 
 
+def test_a_pull_that_was_cut_off_is_gone_on_with_until_somebody_prunes(
+    orlop: Orlop, registry: Running, name: str, tmp_path: Path
+) -> None:
+    orlop.put("docker.io/library/other:1", text="other")
+    sent: list[str] = []
+
+    async def cut(request: web.BaseRequest) -> web.StreamResponse | None:
+        if "/blobs/" not in request.path:
+            return None
+        sent.append(request.headers.get("Range", ""))
+        blob = registry.memory.blobs["b/c"][request.path.rpartition("/")[2]]
+        response = web.StreamResponse(headers={"Content-Length": str(len(blob))})
+        await response.prepare(request)
+        await response.write(blob[:-1])
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    (tmp_path / "config.toml").write_text("[registry]\nattempts = 1\n")
+    for command in ("rmi other:1", "prune"):
+        registry.memory.fault = cut
+        orlop.error("--config", str(tmp_path / "config.toml"), "pull", "-q", "--no-unpack", name)
+        assert sent
+        orlop.out(*command.split())
+        registry.memory.fault = None
+        done = orlop("pull", "--no-unpack", name)
+        assert done.code == 0
+        assert ("resumed" in done.err) == command.startswith("rmi")
+        orlop.out("rmi", name)
+
+
 def test_an_interrupt_ends_it_with_130_and_leaves_nothing(orlop: Orlop, registry: Running, name: str) -> None:
     has_begun = threading.Event()
     is_over = asyncio.Event()

@@ -274,7 +274,7 @@ def test_a_pull_that_is_killed_leaves_nothing_after_a_collection_and_can_be_done
             assert run("pull", directory, point)[0] == -9
             with worker.opened(directory) as store:
                 if is_collected:
-                    store.collect()
+                    store.prune()
                     is_there = bool(list(store.images.list()))
                     assert len(digests(store)) == (3 if is_there else 0), point
                     assert len(snapshots(store.root)) == (2 if is_there else 0), point
@@ -397,9 +397,9 @@ def test_a_full_disk_whose_records_do_not_fit_in_one_log_is_pruned_in_batches(
     limits: list[int | None] = []
     real = Collector._delete_marked
 
-    def spied(collector: Collector, collected: Marked, limit: int | None) -> bool:
+    def spied(collector: Collector, collected: Marked, limit: int | None, *, keeps_resumable: bool) -> bool:
         limits.append(limit)
-        return real(collector, collected, limit)  # type: ignore[arg-type]
+        return real(collector, collected, limit, keeps_resumable=keeps_resumable)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Collector, "_delete_marked", spied)
     with worker.opened(small_disk) as store:

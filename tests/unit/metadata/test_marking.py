@@ -190,11 +190,15 @@ def test_ingests_are_kept_by_leases_or_for_a_day_and_keep_what_they_expect(
     with database.write() as connection:  # the blob came by another way meanwhile
         connection.execute("INSERT INTO blobs VALUES ('default', ?, 1, '{}', 0, 0)", (str(Digest.of(b"a")),))
     assert garbage(database) == {"ingests:unleased"}
-    with database.write() as connection:
-        connection.execute("UPDATE ingests SET expires_at = ? WHERE ref = 'unleased'", (NOW + 1,))
-    assert garbage(database) == set()
     leases.delete("l")
-    assert garbage(database) == {"ingests:leased"} | content_of(b"a")
+    everything = {"ingests:unleased", "ingests:leased"} | content_of(b"a")
+    assert garbage(database) == everything
+    with database.write() as connection:
+        connection.execute("UPDATE ingests SET expires_at = ?", (NOW + 1,))
+    assert garbage(database) == set()
+    with database.read() as connection:
+        found = mark(connection, now=NOW, is_owner_dead=lambda _: False, keeps_resumable=False)
+    assert {f"{node.kind}:{node.key}" for node in found.nodes} == everything
 
 
 def test_namespaces_keep_nothing_for_each_other(

@@ -66,6 +66,18 @@ def test_reclaimable_is_what_a_collection_frees(store: Store, open_store: Callab
     assert usage.total_bytes == du(store.root)
 
 
+def test_a_download_that_was_cut_off_stays_until_the_user_prunes(store: Store) -> None:
+    with store.lease() as lease, store.content(lease_id=lease.id).begin("layer") as ingest:
+        ingest.write(b"x" * 70_000)
+        assert store.usage().reclaimable_bytes == 0, "the lease holds it"
+        assert store.prune().ingests == 0
+    assert store.collect().ingests == 0
+    assert store.usage().reclaimable_bytes == 70_000
+    pruned = store.prune()
+    assert (pruned.ingests, pruned.freed_bytes) == (1, 70_000)
+    assert list(store.content().ingests()) == []
+
+
 def test_what_repairs_set_aside_goes_when_the_user_prunes_only(store: Store) -> None:
     set_aside(store, b"x" * 30_000)
     promised = store.usage().reclaimable_bytes
