@@ -63,11 +63,12 @@ async def fetch(
     """Have a blob in the store, verified, with these labels.
 
     `copy` is begun only when the fetch begins at the first byte. Bytes of an earlier try that turn out to be wrong are
-    fetched once more; the watcher hears of it as RESUMED with 0 bytes. After an error what has come is kept, unless it
-    is wrong.
+    fetched once more, and wrong bytes of one host from the next; the watcher hears of it as RESUMED with 0 bytes. After
+    an error what has come is kept, unless it is wrong.
 
     Raises:
-        FailedPrecondition: the registry sends something else than the descriptor says.
+        WrongBytes: `copy` got what turned out to be wrong; another call asks another host.
+        FailedPrecondition: all hosts of the registry send something else than the descriptor says.
         Unavailable: the registry cannot be reached, or another process that fetches the same blob hangs.
     """
     work = _Fetch(
@@ -79,6 +80,13 @@ async def fetch(
             return await work.attempt(is_second=is_second)
         except _WrongFromEarlierError:
             is_second = True
+        except WrongBytes as err:
+            failure = registry.reject_blob(descriptor, err.message)
+            if failure is not None:
+                raise failure from err.__cause__
+            watcher.happened(Event(descriptor.digest, Step.RESUMED))
+            if err.is_copied:
+                raise
         except AlreadyExists:
             await in_thread(_check_and_label, content, descriptor, labels or {})
             return watcher.happened(Event(descriptor.digest, Step.CACHED))
@@ -104,6 +112,12 @@ async def keep(content: ContentStore, descriptor: Descriptor, data: bytes, label
         await in_thread(_check_and_label, content, descriptor, labels)
 
 
+class WrongBytes(FailedPrecondition):
+    """A host sent something else than the blob. `is_copied` says whether the copy has had it."""
+
+    is_copied = False
+
+
 class _WrongFromEarlierError(Exception):
     """What an earlier try had left, or what came after it, is wrong, and thrown away."""
 
@@ -124,12 +138,15 @@ class _Fetch:
             is_resumed = ingest.offset > 0
             if is_resumed or is_second:
                 self._tell(Step.RESUMED, ingest.offset)
+            copy = None if is_resumed else self.copy
             try:
-                await self._fill(ingest, None if is_resumed else self.copy)
+                await self._fill(ingest, copy)
                 await self._commit(ingest)
             except FailedPrecondition as err:
                 if is_resumed:  # a crash may have torn it, or another registry have sent it
                     raise _WrongFromEarlierError from err
+                if isinstance(err, WrongBytes):
+                    err.is_copied = copy is not None
                 raise
         self._tell(Step.TRANSFERRED)
 
@@ -138,10 +155,7 @@ class _Fetch:
         try:
             await in_thread(ingest.commit, size=wanted.size, expected=wanted.digest, labels=self.labels)
         except FailedPrecondition as err:
-            raise FailedPrecondition(
-                f"blob {wanted.digest}: the registry sent something else: {err.message}",
-                hint="pull again; if it stays so, the image must be pushed again",
-            ) from err
+            raise WrongBytes(err.message) from err
 
     async def _fill(self, ingest: Ingest, copy: Copy | None) -> None:
         if copy:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from orlop.oci.media_types import LAYER_COMPRESSION
 
 from .concurrency import all_of, end_all, in_thread, next_of, opened_in_thread
 from .contract import UNCOMPRESSED, Event, Step
-from .fetch import fetch
+from .fetch import WrongBytes, fetch
 from .layer_stream import LayerStream
 from .sources import add_labels
 
@@ -153,7 +153,9 @@ class LayerWork:
                 result = await self._unpacked_while_fetched(layer, job, unpack)
                 return result or await self._unpacked_from_store(layer, job, unpack)
 
-            return await self._extracted(layer, "", snapshotter, extract)
+            while True:
+                with suppress(WrongBytes):  # what came of them is gone, and the next host is asked
+                    return await self._extracted(layer, "", snapshotter, extract)
 
     async def _stacked(self, layer: Layer, parent: str, snapshotter: Snapshotter, unpack: Unpack) -> None:
         """Have the snapshot of a layer whose blob, and whose parent, are there."""
@@ -222,14 +224,15 @@ class LayerWork:
 
         An unpacker that fails ends the fetch, and its error is the one that is raised: at once, and not when the rest
         of a large layer has come. But once all bytes are there, their digest has the first word: what the unpacker
-        says of wrong bytes is true of the registry's, and not of the image's.
+        says of wrong bytes is true of the registry's, and not of the image's. Where another host could be asked for
+        them, the digest is waited for.
         """
         with closing(LayerStream(unpack, job)) as stream:
             unpacked = asyncio.ensure_future(stream.unpacked())
             fetched = asyncio.ensure_future(self._fetch(layer.descriptor, copy=stream))
             try:
                 await asyncio.wait([fetched, unpacked], return_when=asyncio.FIRST_COMPLETED)
-                if unpacked.done() and not stream.has_ended:
+                if unpacked.done() and not stream.has_ended and not self._has_other_hosts(layer.descriptor):
                     unpacked.result()
                 await fetched
                 if not stream.is_begun:
@@ -238,6 +241,9 @@ class LayerWork:
                 return await unpacked
             finally:
                 await end_all([fetched, unpacked])
+
+    def _has_other_hosts(self, blob: Descriptor) -> bool:
+        return self._registry is not None and self._registry.has_other_hosts(blob)
 
     async def _fetch_in_turn(self, blob: Descriptor) -> None:
         async with self._turn:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from orlop.oci.descriptor import Descriptor
 
+    from .blob_hosts import BlobHosts
     from .repository import Repository
 
 
@@ -60,9 +61,15 @@ class ReadAhead:
 
 
 async def fetch_blob(
-    repository: Repository, descriptor: Descriptor, offset: int, plan: RangePlan, ahead: ReadAhead
+    repository: Repository,
+    descriptor: Descriptor,
+    hosts: BlobHosts,
+    *,
+    offset: int,
+    plan: RangePlan,
+    ahead: ReadAhead,
 ) -> AsyncGenerator[bytes, None]:
-    """The blob's bytes from `offset` on, exactly as many as the descriptor says.
+    """The blob's bytes from `offset` on, exactly as many as the descriptor says, of `hosts`.
 
     Raises:
         InvalidArgument: `offset` is not within the blob.
@@ -75,7 +82,7 @@ async def fetch_blob(
         return
     if offset == descriptor.size > 0:
         return
-    fetch = _Fetch(BlobSource(repository, descriptor), offset, descriptor.size, plan, ahead)
+    fetch = _Fetch(BlobSource(repository, descriptor, hosts), offset, descriptor.size, plan, ahead)
     async with aclosing(fetch.chunks()) as chunks:
         async for chunk in chunks:
             yield chunk

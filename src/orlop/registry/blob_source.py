@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from orlop.errors import FailedPrecondition
 
 from .errors import CONNECTION_ERRORS, connection_failure, together
-from .host import Capability
 from .manifest_content import announced_digest
 from .printable import printable
 from .repository import NEXT_HOST
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from orlop.errors import OrlopError
     from orlop.oci.descriptor import Descriptor
 
+    from .blob_hosts import BlobHosts
     from .host import Host
     from .repository import Repository
 
@@ -57,11 +57,13 @@ class Span:
 class BlobSource:
     """One blob. Spans may be read side by side."""
 
-    def __init__(self, repository: Repository, descriptor: Descriptor) -> None:
+    def __init__(self, repository: Repository, descriptor: Descriptor, hosts: BlobHosts) -> None:
         self._repository = repository
         self._descriptor = descriptor
-        self._hosts = repository.able(Capability.PULL)
-        self._errors: list[OrlopError] = []
+        self._known = hosts
+        self._hosts = list(hosts.hosts)
+        self._errors = list(hosts.errors)
+        hosts.begin()
 
     async def read(self, span: Span) -> AsyncGenerator[bytes, None]:
         """The span's bytes, all of them, in order; its `position` moves along.
@@ -78,6 +80,7 @@ class BlobSource:
                 async with aclosing(self._answer(host, span)) as chunks:
                     async for chunk in chunks:
                         span.position += len(chunk)
+                        self._known.sent(host)
                         yield chunk
                 if span.position >= span.end:
                     return
@@ -165,7 +168,7 @@ class BlobSource:
         return host.url(self._repository.name, f"blobs/{self._descriptor.digest}")
 
     def _place(self, host: Host) -> str:
-        return f"cannot fetch blob {self._repository}@{self._descriptor.digest}: {host}"
+        return self._known.place(host)
 
 
 async def _chunks(response: aiohttp.ClientResponse, skip: int) -> AsyncGenerator[bytes, None]:

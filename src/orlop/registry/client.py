@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .blob_fetch import RangePlan, ReadAhead, fetch_blob
+from .blob_hosts import BlobHosts
 from .blob_push import push_blob
 from .credentials import Anonymous
 from .hosts import find_hosts
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from orlop.content.contract import BlobReader
+    from orlop.errors import OrlopError
     from orlop.oci.descriptor import Descriptor
     from orlop.oci.digest import Digest
 
@@ -54,6 +56,7 @@ class RegistryClient:
         self._repository = Repository(check_domain(domain), name, hosts, transport)
         self._settings = settings
         self._ahead = ReadAhead(settings.ranges.ahead)
+        self._blob_hosts: dict[Digest, BlobHosts] = {}
 
     async def resolve(self, tag_or_digest: str) -> Descriptor:
         """The descriptor of a manifest or index; see `manifest_fetch.resolve`."""
@@ -68,7 +71,27 @@ class RegistryClient:
 
         It is an asynchronous generator: close it (contextlib.aclosing) where it is not read to its end.
         """
-        return fetch_blob(self._repository, descriptor, offset, self._settings.ranges, self._ahead)
+        return fetch_blob(
+            self._repository,
+            descriptor,
+            self._hosts_of(descriptor),
+            offset=offset,
+            plan=self._settings.ranges,
+            ahead=self._ahead,
+        )
+
+    def has_other_hosts(self, descriptor: Descriptor) -> bool:
+        """Whether a blob may be had from another host, should the first one's bytes be wrong."""
+        return len(self._hosts_of(descriptor).hosts) > 1
+
+    def reject_blob(self, descriptor: Descriptor, why: str) -> OrlopError | None:
+        """Ask the host that sent a blob last for it no more; see `BlobHosts.reject`."""
+        return self._hosts_of(descriptor).reject(why)
+
+    def _hosts_of(self, descriptor: Descriptor) -> BlobHosts:
+        if descriptor.digest not in self._blob_hosts:
+            self._blob_hosts[descriptor.digest] = BlobHosts(self._repository, descriptor)
+        return self._blob_hosts[descriptor.digest]
 
     async def push_manifest(self, data: bytes, media_type: str, *, tag: str = "") -> Descriptor:
         """Store a manifest or index; see `manifest_push.push_manifest`."""

@@ -2,8 +2,8 @@
 
 One `Registry` serves one repository on behalf of one user: it knows the hosts that may be asked (mirrors first), the
 credentials of each, and how patient to be. All calls are asynchronous. What comes back has been checked against the
-digest and size of its descriptor, whoever sent it; bytes of a blob are checked by whoever stores them, and
-`fetch_blob` checks their number.
+digest and size of its descriptor, whoever sent it; bytes of a blob are checked by whoever stores them, who says
+`reject_blob` where they are wrong, and `fetch_blob` checks their number.
 
 Errors carry what the registry itself said (its `errors[].code` and `message`): NotFound (404), PermissionDenied (401,
 403), Unavailable (429 and 5xx after all retries, no connection), FailedPrecondition (wrong digest or length),
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from orlop.content.contract import BlobReader
+    from orlop.errors import OrlopError
     from orlop.oci.descriptor import Descriptor
     from orlop.oci.digest import Digest
 
@@ -39,6 +40,16 @@ class Registry(Protocol):
 
         Raises:
             FailedPrecondition: there are more or fewer bytes than the descriptor says.
+        """
+
+    def has_other_hosts(self, descriptor: Descriptor) -> bool:
+        """Whether a blob may be had from another host, should the first one's bytes be wrong."""
+
+    def reject_blob(self, descriptor: Descriptor, why: str) -> OrlopError | None:
+        """Say that what `fetch_blob` brought, from the first byte on, is wrong, and why.
+
+        The host that sent it is not asked for this blob again. None: there is another one, fetch it anew. Else the
+        error to raise, which says of each host what was wrong with it.
         """
 
     async def push_manifest(self, data: bytes, media_type: str, *, tag: str = "") -> Descriptor:

@@ -127,6 +127,54 @@ def test_a_pull_that_was_cut_off_is_gone_on_with_until_somebody_prunes(
         orlop.out("rmi", name)
 
 
+def _with_mirror(registry: Running, tmp_path: Path) -> list[str]:
+    """Options for a registry that has itself as a mirror, below another path, and 127.0.0.1:1 as another."""
+    directory = tmp_path / "certs.d" / registry.domain
+    directory.mkdir(parents=True)
+    (directory / "hosts.toml").write_text(
+        f'[host."http://{registry.domain}/mirror"]\n[host."http://127.0.0.1:1"]\ncapabilities = ["pull"]\n'
+    )
+    (tmp_path / "config.toml").write_text(f'[registry]\nattempts = 1\nconfig_path = ["{tmp_path / "certs.d"}"]\n')
+    return ["--config", str(tmp_path / "config.toml")]
+
+
+def _wrong(registry: Running, where: str) -> None:
+    """Answer blobs below a path with bytes of the right length; what else is asked for, as the registry does."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse | None:
+        if "/blobs/" in request.path and request.path.startswith(where):
+            blob = registry.memory.blobs["b/c"][request.path.rpartition("/")[2]]
+            return web.Response(body=b"?" * len(blob))
+        return None
+
+    registry.memory.fault = answer
+
+
+def test_what_a_mirror_sends_wrong_the_registry_is_asked_for(
+    orlop: Orlop, registry: Running, name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = _with_mirror(registry, tmp_path)
+    _wrong(registry, "/mirror/")
+    done = orlop(*options, "pull", "-q", "--no-unpack", name)
+    assert (done.code, done.out.partition("@")[0]) == (0, name)
+    warnings = [one for one in caplog.messages if "sent something else" in one]
+    assert len(warnings) == 3, "each of configuration and layers"
+    assert orlop.out("store", "check") == "all blobs are what their digests say\n"
+
+
+def test_where_all_hosts_send_something_else_each_is_named(
+    orlop: Orlop, registry: Running, name: str, tmp_path: Path
+) -> None:
+    options = _with_mirror(registry, tmp_path)
+    _wrong(registry, "/")
+    done = orlop(*options, "--log-level", "error", "pull", "-q", "--no-unpack", name)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.count("sent something else") == 2
+    assert f"http://{registry.domain}: sent" in done.err
+    assert "http://127.0.0.1:1" in done.err
+    assert orlop.out("images", "-q") == ""
+
+
 def test_an_interrupt_ends_it_with_130_and_leaves_nothing(orlop: Orlop, registry: Running, name: str) -> None:
     has_begun = threading.Event()
     is_over = asyncio.Event()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from orlop.content.contract import BlobReader, ContentStore
+    from orlop.errors import OrlopError
 
 
 @dataclass
@@ -35,6 +36,7 @@ class FakeRegistry:
     elsewhere: dict[str, set[Digest]] = field(default_factory=dict)  # repository: what can be mounted from it
     cuts: dict[Digest, list[int]] = field(default_factory=dict)
     lies: dict[Digest, bytes] = field(default_factory=dict)
+    others: set[Digest] = field(default_factory=set)  # of which another host has what is right
     stalls: dict[Digest, int] = field(default_factory=dict)
     has_stalled: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event | None = None  # holds back what is pushed
@@ -97,6 +99,16 @@ class FakeRegistry:
                 raise FailedPrecondition(f"{digest}: {len(data)} bytes came, not {descriptor.size}")
         finally:
             self.open_streams -= 1
+
+    def has_other_hosts(self, descriptor: Descriptor) -> bool:
+        return descriptor.digest in self.others
+
+    def reject_blob(self, descriptor: Descriptor, why: str) -> OrlopError | None:
+        if descriptor.digest not in self.others:
+            return FailedPrecondition(f"{descriptor.digest}: the registry sent something else: {why}")
+        self.others.remove(descriptor.digest)
+        self.lies.pop(descriptor.digest)
+        return None
 
     async def _maybe_break(self, digest: Digest, position: int) -> None:
         await asyncio.sleep(0)

@@ -13,7 +13,7 @@ from orlop.content.local import LocalContentStore
 from orlop.errors import FailedPrecondition, NotFound, OrlopError, Unavailable
 from orlop.image import fetch as module
 from orlop.image.contract import Step, Watcher
-from orlop.image.fetch import fetch, ingest_ref, keep
+from orlop.image.fetch import WrongBytes, fetch, ingest_ref, keep
 from orlop.image.new_image import put_blob
 from orlop.oci.descriptor import Descriptor
 from orlop.oci.digest import Digest
@@ -161,6 +161,29 @@ def test_a_registry_that_lies_is_asked_once_more_at_most_and_nothing_stays(
     assert all(one.offset == 0 for one in fetching.content.ingests())
     fetching.registry.lies.clear()
     assert fetching.run() == [Step.MOVED, Step.TRANSFERRED]
+
+
+@pytest.mark.parametrize("left", [b"", DATA[:5000]], ids=["new", "resumed"])
+def test_what_one_host_sends_wrong_is_fetched_from_the_next(fetching: _Fetching, left: bytes) -> None:
+    if left:
+        fetching.leave(left)
+    fetching.registry.lies[BLOB.digest] = b"\0" * len(DATA)
+    fetching.registry.others.add(BLOB.digest)
+    steps = fetching.run()
+    assert steps[-2:] == [Step.MOVED, Step.TRANSFERRED]
+    assert Step.RESUMED in steps, "the watcher counts from the first byte again"
+    assert fetching.offsets() == ([len(left), 0, 0] if left else [0, 0])
+
+
+def test_a_copy_that_has_had_wrong_bytes_is_told_and_the_next_call_asks_another_host(fetching: _Fetching) -> None:
+    fetching.registry.lies[BLOB.digest] = b"\0" * len(DATA)
+    fetching.registry.others.add(BLOB.digest)
+    copy = _Kept()
+    assert isinstance(fetching.refused(copy), WrongBytes)
+    assert copy.data != DATA
+    copy = _Kept()
+    assert fetching.run(copy) == [Step.MOVED, Step.TRANSFERRED]
+    assert copy.data == DATA
 
 
 def test_an_image_that_lies_about_a_size_gets_in_nobodys_way(fetching: _Fetching) -> None:

@@ -246,6 +246,41 @@ def test_of_wrong_bytes_the_digest_is_the_reason(working: _Working) -> None:
     assert f"not {digest}" in str(error)
 
 
+@pytest.mark.parametrize("name", _KINDS)
+def test_a_layer_that_one_host_sends_wrong_is_unpacked_from_the_next(working: _Working, name: str) -> None:
+    wrong = working.layers[1].descriptor
+    working.registry.lies[wrong.digest] = bytes(wrong.size)
+    working.registry.others.add(wrong.digest)
+    working.run(name)
+    assert working.registry.asked.count(f"blob {wrong.digest} 0") == 2
+
+
+def test_an_unpacker_that_fails_of_wrong_bytes_does_not_keep_us_from_the_next_host(working: _Working) -> None:
+    """It ends long before the digest is known, and what it says of them is not what the image is."""
+    working.use_large(1)
+    wrong = working.layers[0].descriptor
+    working.registry.lies[wrong.digest] = bytes(wrong.size)
+    working.registry.others.add(wrong.digest)
+    real = working.unpacker.unpack
+
+    async def strict(job: Any, stream_fd: int) -> Any:
+        is_wrong = wrong.digest in working.registry.lies
+        working.unpacker.fails_at = 1 << 16 if is_wrong else None
+        working.unpacker.failure = InvalidArgument("the archive is damaged") if is_wrong else None
+        return await real(job, stream_fd)
+
+    working.unpacker.unpack = strict  # type: ignore[method-assign]
+    working.run("fake")
+    assert len(working.unpacker.jobs) == 2
+
+
+def test_an_unpacker_that_fails_of_the_right_bytes_is_heard_where_there_are_mirrors(working: _Working) -> None:
+    working.use_large(1)
+    working.registry.others.add(working.layers[0].descriptor.digest)
+    working.unpacker.fails_at, working.unpacker.failure = 0, InvalidArgument("path leaves the layer")
+    assert str(working.refused("fake")) == "path leaves the layer"
+
+
 def test_an_unpacker_that_stops_reading_and_is_content_is_believed_if_the_diff_id_is_right(working: _Working) -> None:
     working.use_large(1)
     real = working.unpacker.unpack

@@ -8,7 +8,7 @@ import random
 import pytest
 from aiohttp import web
 
-from orlop.errors import FailedPrecondition, OrlopError, Unavailable
+from orlop.errors import FailedPrecondition, NotFound, OrlopError, Unavailable
 from orlop.oci.digest import Digest
 from orlop.registry.client import RegistryClient
 from orlop.registry.credentials import Anonymous
@@ -165,5 +165,25 @@ def test_an_empty_blob() -> None:
         async with serving(empty) as served, served.client() as client:
             assert await gathered(client, described(b"")) == b""
             assert len(served.asked) == 1
+
+    asyncio.run(ask())
+
+
+def test_a_host_whose_bytes_were_wrong_is_not_asked_again_and_its_error_stays() -> None:
+    async def wrong(_: web.BaseRequest) -> web.Response:
+        return web.Response(body=bytes(SIZE))
+
+    async def nothing(_: web.BaseRequest) -> web.Response:
+        return web.Response(status=404)
+
+    async def ask() -> None:
+        async with serving(wrong) as mirror, serving(nothing) as upstream:
+            hosts = [Host(scheme="http", authority=one.domain) for one in (mirror, upstream)]
+            async with RegistryClient("r.example", "a/b", hosts, Anonymous(), QUICK) as client:
+                assert await gathered(client, BLOB) == bytes(SIZE)
+                assert client.reject_blob(BLOB, "another digest") is None
+                with pytest.raises(NotFound, match=f"404 Not Found .*{mirror.url}: sent something else: another"):
+                    await gathered(client, BLOB)
+            assert (len(mirror.asked), len(upstream.asked)) == (1, 1)
 
     asyncio.run(ask())
