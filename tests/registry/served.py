@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from orlop.oci.descriptor import Descriptor
+
+    from .certificates import Certificate
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -71,8 +74,8 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[Served]:
-    """The server while it runs, on a free port of 127.0.0.1."""
+async def serving(handler: Handler, certificate: Certificate | None = None, *, port: int = 0) -> AsyncIterator[Served]:
+    """The server while it runs, on a free port of 127.0.0.1 or this one; it speaks TLS if it has a certificate."""
     served = Served(0)
 
     async def keep(request: web.BaseRequest) -> web.StreamResponse:
@@ -85,12 +88,18 @@ async def serving(handler: Handler) -> AsyncIterator[Served]:
     runner = web.ServerRunner(server)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=_tls(certificate) if certificate else None)
         await site.start()
         served.port = runner.addresses[0][1]
         yield served
     finally:
         await runner.cleanup()
+
+
+def _tls(certificate: Certificate) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.path, certificate.key)
+    return context
 
 
 @contextlib.asynccontextmanager

@@ -212,7 +212,7 @@ def test_tls_of_an_authority_of_our_own(tmp_path: Path, layout: Path, form: str)
 
         error = failure(client(plain_http=False))
         assert isinstance(error, Unavailable)
-        assert "name the authority that signed its certificate as `ca` in hosts.toml" in str(error)
+        assert f"name the authority that signed its certificate as `ca` in {directory}/hosts.toml" in str(error)
         if form == "hosts.toml":
             (directory / "hosts.toml").write_text(f'ca = "{authority.path}"\n')
         else:
@@ -223,6 +223,23 @@ def test_tls_of_an_authority_of_our_own(tmp_path: Path, layout: Path, form: str)
                 return await pull(found)
 
         assert asyncio.run(ask()).items() <= blobs_of(layout).items()
+
+
+def test_a_registry_of_this_machine_that_speaks_tls_and_nobody_said_so(tmp_path: Path, layout: Path) -> None:
+    server = make_authority(tmp_path / "authority").issue("server")
+    with registry_with_password(tmp_path / "registry", server) as registry:
+        push_layout(layout, registry, "team/image:latest", "--dest-tls-verify=false", *LOGIN)
+        known = FixedCredentials(Credential(USER, PASSWORD), [registry.domain])
+
+        async def ask() -> dict[str, bytes]:
+            async with open_registry(registry.domain, "team/image", credentials=known, settings=QUICK) as client:
+                return await pull(client)
+
+        assert asyncio.run(ask()).items() <= blobs_of(layout).items()
+        asked_for_http = open_registry(registry.domain, "team/image", plain_http=True, settings=QUICK)
+        error = failure(asked_for_http)
+        assert f"http://{registry.domain}/" in str(error)
+        assert "if the host speaks TLS, do not ask for plain HTTP" in str(error)
 
 
 def test_a_client_certificate(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ class BlobSource:
                     return
                 error: OrlopError = self._short(host, span)
             except CONNECTION_ERRORS as cut:
-                error = connection_failure(cut, self._url(host))
+                error = connection_failure(cut, self._url(host), host.hosts_toml)
                 error.__cause__ = cut
             except NEXT_HOST as refusal:
                 self._give_up(host, refusal)

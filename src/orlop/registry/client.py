@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
 
 from .blob_fetch import RangePlan, ReadAhead, fetch_blob
 from .blob_hosts import BlobHosts
@@ -18,10 +19,10 @@ from .repository import Repository
 from .retry import RetryPolicy
 from .session import Patience, Session
 from .tags import list_tags
-from .transport import Transport
+from .transport import SpeaksTls, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from .credentials import Credentials
     from .host import Host
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,25 +63,31 @@ class RegistryClient:
 
     async def resolve(self, tag_or_digest: str) -> Descriptor:
         """The descriptor of a manifest or index; see `manifest_fetch.resolve`."""
-        return await resolve(self._repository, tag_or_digest)
+        return await self._asked(lambda repository: resolve(repository, tag_or_digest))
 
     async def fetch_manifest(self, descriptor: Descriptor) -> bytes:
         """A manifest or index, verified; see `manifest_fetch.fetch_manifest`."""
-        return await fetch_manifest(self._repository, descriptor)
+        return await self._asked(lambda repository: fetch_manifest(repository, descriptor))
 
-    def fetch_blob(self, descriptor: Descriptor, *, offset: int = 0) -> AsyncGenerator[bytes, None]:
+    async def fetch_blob(self, descriptor: Descriptor, *, offset: int = 0) -> AsyncGenerator[bytes, None]:
         """A blob's bytes from `offset` on; see `blob_fetch.fetch_blob`.
 
         It is an asynchronous generator: close it (contextlib.aclosing) where it is not read to its end.
         """
-        return fetch_blob(
-            self._repository,
-            descriptor,
-            self._hosts_of(descriptor),
-            offset=offset,
-            plan=self._settings.ranges,
-            ahead=self._ahead,
-        )
+        while True:
+            try:
+                async with aclosing(self._fetched(descriptor, offset)) as chunks:
+                    async for chunk in chunks:
+                        offset += len(chunk)
+                        yield chunk
+            except SpeaksTls as found:
+                self._use_tls(found.host)
+            else:
+                return
+
+    def _fetched(self, descriptor: Descriptor, offset: int) -> AsyncGenerator[bytes, None]:
+        hosts, plan = self._hosts_of(descriptor), self._settings.ranges
+        return fetch_blob(self._repository, descriptor, hosts, offset=offset, plan=plan, ahead=self._ahead)
 
     def has_other_hosts(self, descriptor: Descriptor) -> bool:
         """Whether a blob may be had from another host, should the first one's bytes be wrong."""
@@ -95,7 +104,7 @@ class RegistryClient:
 
     async def push_manifest(self, data: bytes, media_type: str, *, tag: str = "") -> Descriptor:
         """Store a manifest or index; see `manifest_push.push_manifest`."""
-        return await push_manifest(self._repository, data, media_type, tag=tag)
+        return await self._asked(lambda repository: push_manifest(repository, data, media_type, tag=tag))
 
     async def push_blob(
         self,
@@ -106,26 +115,42 @@ class RegistryClient:
         on_progress: Callable[[int], None] | None = None,
     ) -> bool:
         """Store a blob; False where nothing was sent; see `blob_push.push_blob`."""
-        return await push_blob(
-            self._repository,
-            descriptor,
-            content,
-            mount_from=mount_from,
-            on_progress=on_progress,
-            chunk_bytes=self._settings.push_chunk_bytes,
+        return await self._asked(
+            lambda repository: push_blob(
+                repository,
+                descriptor,
+                content,
+                mount_from=mount_from,
+                on_progress=on_progress,
+                chunk_bytes=self._settings.push_chunk_bytes,
+            )
         )
 
     async def tags(self) -> list[str]:
         """All tags."""
-        return await list_tags(self._repository)
+        return await self._asked(list_tags)
 
     async def referrers(self, digest: Digest, *, artifact_type: str = "") -> list[Descriptor]:
         """Manifests whose subject is `digest`."""
-        return await list_referrers(self._repository, digest, artifact_type=artifact_type)
+        return await self._asked(lambda repository: list_referrers(repository, digest, artifact_type=artifact_type))
 
     async def delete(self, tag_or_digest: str) -> None:
         """Delete a tag, or a manifest by its digest."""
-        await delete(self._repository, tag_or_digest)
+        await self._asked(lambda repository: delete(repository, tag_or_digest))
+
+    async def _asked(self, ask: Callable[[Repository], Awaitable[_T]]) -> _T:
+        """What comes of a request; made anew where a host turns out to speak TLS, which its first request shows."""
+        while True:
+            try:
+                return await ask(self._repository)
+            except SpeaksTls as found:
+                self._use_tls(found.host)
+
+    def _use_tls(self, host: Host) -> None:
+        """Reach a host by HTTPS from now on; other tasks may have found it out at the same time."""
+        hosts = [host.with_tls() if one == host else one for one in self._repository.hosts]
+        self._repository = replace(self._repository, hosts=hosts)
+        self._blob_hosts.clear()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -150,7 +175,8 @@ def open_registry(
     """A client for the repository of a reference, such as ("docker.io", "library/busybox"). Nothing is sent yet.
 
     `host_directories` are searched for hosts.toml and certificates, in their order (hosts.HOST_DIRECTORIES are the
-    usual ones). Without `credentials` the client is anonymous. `plain_http` of None means plain HTTP for loopback.
+    usual ones). Without `credentials` the client is anonymous. `plain_http` of None means plain HTTP for loopback, and
+    HTTPS where a port there turns out to speak TLS.
 
     Raises:
         InvalidArgument: a name is wrong, or a file of configuration.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MAX_ERROR_BYTES = 64 << 10  # of a body that says what is wrong
 _MAX_ENTRIES = 5
+_TLS_REASON = re.compile(r"\[SSL: (\w+)\]")  # OpenSSL's name of what went wrong
 
 CONNECTION_ERRORS = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 
@@ -66,17 +68,16 @@ def is_unsupported(body: bytes) -> bool:
     return "UNSUPPORTED" in _registry_errors(body)[0]
 
 
-def connection_failure(error: BaseException, url: URL) -> Unavailable:
-    """The error for a host that gives no answer, or stops in the middle of one."""
+def connection_failure(error: BaseException, url: URL, hosts_toml: str = "") -> Unavailable:
+    """The error for a host that gives no answer, or stops in the middle of one. `hosts_toml` is what configures it."""
     place = f"cannot reach {printable_url(url)}"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        why = printable(str(error.certificate_error))
-        return Unavailable(
-            f"{place}: {why}", hint="name the authority that signed its certificate as `ca` in hosts.toml"
-        )
-    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
-        hint = "if the host speaks plain HTTP, configure it with an http:// URL in hosts.toml"
-        return Unavailable(f"{place}: TLS: {printable(str(error))}", hint=hint)
+    tls = _tls_failure(error, place, hosts_toml or "hosts.toml")
+    if tls is not None:
+        return tls
+    if isinstance(error, aiohttp.ClientResponseError):
+        why = printable(" ".join(error.message.split()), limit=200)
+        hint = "if the host speaks TLS, do not ask for plain HTTP" if url.scheme == "http" else ""
+        return Unavailable(f"{place}: the answer is not HTTP as it should be: {why}", hint=hint)
     if isinstance(error, asyncio.TimeoutError):
         return Unavailable(f"{place}: no answer in time")
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -87,6 +88,21 @@ def connection_failure(error: BaseException, url: URL) -> Unavailable:
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return Unavailable(f"{place}: the connection was closed before an answer")
     return Unavailable(f"{place}: {type(error).__name__}: {printable(str(error))}".rstrip(": "))
+
+
+def _tls_failure(error: BaseException, place: str, file: str) -> Unavailable | None:
+    """The same where TLS is at fault, with what there is to write into hosts.toml."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        why = printable(str(error.certificate_error))
+        return Unavailable(f"{place}: {why}", hint=f"name the authority that signed its certificate as `ca` in {file}")
+    named = _TLS_REASON.search(str(error))  # also what comes after the handshake, as an error of the operating system
+    if named is None and not isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+        return None
+    reason = printable(named[1] if named else str(error))
+    hint = f"if the host speaks plain HTTP, configure it with an http:// URL in {file}"
+    if "ALERT" in reason:  # it speaks TLS, and refuses us
+        hint = f"it may want a certificate of ours: name it as `client` in {file}"
+    return Unavailable(f"{place}: TLS: {reason}", hint=hint)
 
 
 def is_transient(error: BaseException) -> bool:

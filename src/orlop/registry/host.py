@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,8 @@ class Host:
     dial_timeout_s: float = DIAL_TIMEOUT_S
     proxy: str = ""
     namespace: str = ""  # of a mirror: the registry's domain, which goes into `ns=`
+    may_speak_tls: bool = False  # a loopback port that nothing is known of: HTTP, unless it turns out to be TLS
+    hosts_toml: str = ""  # the file that says all this, or would
 
     @property
     def root(self) -> URL:
@@ -64,6 +66,13 @@ class Host:
     def allows_plain_http(self) -> bool:
         """Whether plain HTTP to other hosts than loopback is as good as to this one: somebody asked for it."""
         return self.scheme == "http" and not is_loopback(self.root.host or "")
+
+    def with_tls(self) -> Host:
+        """This host, as it is reached where it turned out to speak TLS.
+
+        Its certificate is not verified, as docker and containerd do on loopback: without TLS nothing was either.
+        """
+        return replace(self, scheme="https", tls=TlsFiles(skip_verify=True), may_speak_tls=False)
 
     def owns(self, url: URL) -> bool:
         """Whether a URL is this host's, so that its credentials may go there."""

@@ -25,7 +25,8 @@ def find_hosts(domain: str, directories: Sequence[Path] = (), *, plain_http: boo
     """The hosts to ask for a registry, mirrors first.
 
     `plain_http` says how the registry itself is reached where no file says so: None means plain HTTP for a loopback
-    address with a port that is not 443 and without configured TLS, and HTTPS for everything else.
+    address with a port that is not 443 and without configured TLS, unless it turns out to speak TLS, and HTTPS for
+    everything else.
 
     Raises:
         InvalidArgument: the domain is none, or a file is wrong.
@@ -33,25 +34,28 @@ def find_hosts(domain: str, directories: Sequence[Path] = (), *, plain_http: boo
     upstream = _upstream(check_domain(domain), plain_http=plain_http)
     directory = _directory(domain, directories)
     if directory is None:
-        return [upstream]
+        wanted = f"{directories[0]}/{domain}/hosts.toml" if directories else ""
+        return [dataclasses.replace(upstream, hosts_toml=wanted)]
     try:
         toml = directory / "hosts.toml"
         if toml.is_file() and toml.stat().st_size:
-            return read_hosts_toml(toml, domain, upstream)
+            return [dataclasses.replace(host, hosts_toml=str(toml)) for host in read_hosts_toml(toml, domain, upstream)]
         tls = _certificates(directory)
     except OSError as error:
         raise InvalidArgument(f"{directory}: cannot read the registry's configuration: {error}") from error
     scheme = "https" if tls.is_set and not plain_http else upstream.scheme
-    return [dataclasses.replace(upstream, scheme=scheme, tls=tls)]
+    is_open = upstream.may_speak_tls and not tls.is_set
+    return [dataclasses.replace(upstream, scheme=scheme, tls=tls, hosts_toml=str(toml), may_speak_tls=is_open)]
 
 
 def _upstream(domain: str, *, plain_http: bool | None) -> Host:
     if domain in ("docker.io", "index.docker.io"):
         return Host(scheme="https", authority=_DOCKER_HUB)
+    is_open = False
     if plain_http is None:
         host_name, port = _split(domain)
-        plain_http = is_loopback(host_name) and port not in ("", "443")
-    return Host(scheme="http" if plain_http else "https", authority=domain)
+        plain_http = is_open = is_loopback(host_name) and port not in ("", "443")
+    return Host(scheme="http" if plain_http else "https", authority=domain, may_speak_tls=is_open)
 
 
 def _split(domain: str) -> tuple[str, str]:

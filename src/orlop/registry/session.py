@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ import aiohttp
 import orlop
 
 from .names import is_loopback
+from .printable import printable
 from .tls import context
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from .host import Host
 
+_HANDSHAKE_S = 5.0  # on loopback: what has not answered by then waits for something else
 _MAX_HEADER = 32 << 10  # signed URLs of storage services are long
 # Half of it is what a socket gives in one piece; twice it is what aiohttp holds back of one answer.
 _READ_BUFFER = 512 << 10
@@ -71,6 +75,28 @@ class Session:
             )
         except UnicodeError as error:  # of IDNA: a label that is too long, in a redirect for instance
             raise aiohttp.InvalidURL(url, "not the name of a host") from error
+
+    async def tls_failure(self, host: Host) -> str | None:
+        """Why a TLS connection to a host cannot be made; None: it can. Nothing is sent over it.
+
+        Raises:
+            OSError: nobody listens there.
+        """
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+        made.minimum_version = ssl.TLSVersion.TLSv1_2
+        name, port = host.root.host or "", host.root.port
+        try:
+            async with asyncio.timeout(_HANDSHAKE_S):
+                _, writer = await asyncio.open_connection(name, port, ssl=made)
+        except ssl.SSLError as error:
+            return printable(error.reason or str(error))
+        except TimeoutError:
+            return "no answer in time"
+        except ConnectionResetError:
+            return "the connection was closed"
+        writer.transport.abort()
+        return None
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._client is None:  # not before there is a loop

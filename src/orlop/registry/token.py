@@ -120,7 +120,7 @@ class TokenServer:
             except CONNECTION_ERRORS as error:
                 failures += 1
                 if failures >= self._policy.attempts or not is_transient(error):
-                    raise connection_failure(error, url) from error
+                    raise connection_failure(error, url, self._host.hosts_toml) from error
                 await asyncio.sleep(self._policy.backoff_s(failures))
             else:
                 failures += 1

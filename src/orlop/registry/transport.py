@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from multidict import CIMultiDict
 
-from orlop.errors import FailedPrecondition
+from orlop.errors import FailedPrecondition, Unavailable
 
 from .auth import Authorizer
 from .errors import CONNECTION_ERRORS, MAX_ERROR_BYTES, connection_failure, is_transient, refusal
@@ -56,6 +56,14 @@ class Call:
     is_repeatable: bool = True
 
 
+class SpeaksTls(Exception):  # noqa: N818 -- a fact about a host, no error
+    """A host that was asked over plain HTTP speaks TLS: ask `host.with_tls()`. Nothing came of the request."""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(str(host))
+        self.host = host
+
+
 class _Broken(Exception):  # noqa: N818 -- never leaves this module
     """A connection that failed, and where: a redirect may have led to another host."""
 
@@ -75,12 +83,14 @@ class Transport:
         self._session = session
         self._authorizers: dict[tuple[str, str], Authorizer] = {}
         self._warnings: set[str] = set()
+        self._tls_failures: dict[str, str] = {}  # by authority, of loopback hosts that may speak TLS and do not
 
     @asynccontextmanager
     async def exchange(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer, of whatever status; its body is unread, and what is left of it in the end is dropped.
 
         Raises:
+            SpeaksTls: the host may, and does.
             Unavailable: there is none after all tries.
             PermissionDenied, FailedPrecondition: there is no token to be had, or a redirect leads astray.
         """
@@ -107,7 +117,7 @@ class Transport:
                 except CONNECTION_ERRORS as error:
                     failures += 1
                     if failures >= (call.attempts or self.policy.attempts) or not call.is_repeatable:
-                        raise connection_failure(error, call.url) from error
+                        raise connection_failure(error, call.url, call.host.hosts_toml) from error
             await asyncio.sleep(self.policy.backoff_s(failures))
 
     async def _perform(self, call: Call) -> aiohttp.ClientResponse:
@@ -118,10 +128,13 @@ class Transport:
                 response = await self._authorized(call)
             except _Broken as broken:
                 failures += 1
+                await self._check_tls(call.host)
                 if failures >= attempts or not call.is_repeatable or not is_transient(broken.error):
-                    raise connection_failure(broken.error, broken.url) from broken.error
+                    raise self._failure(broken, call.host) from broken.error
                 await asyncio.sleep(self.policy.backoff_s(failures))
             else:
+                if response.status == 400:  # what servers say of plain HTTP on a port for TLS
+                    await self._check_tls(call.host, response)
                 failures += 1
                 if response.status not in RETRIED_STATUSES or failures >= attempts:
                     return response
@@ -130,6 +143,32 @@ class Transport:
                     return response
                 response.release()
                 await asyncio.sleep(pause_s)
+
+    async def _check_tls(self, host: Host, response: aiohttp.ClientResponse | None = None) -> None:
+        """Find out, once, whether a host that may speak TLS does. HTTPS is never given up for HTTP, only the reverse.
+
+        Raises:
+            SpeaksTls: it does.
+        """
+        if not host.may_speak_tls or host.authority in self._tls_failures:
+            return
+        try:
+            failure = await self._session.tls_failure(host)
+        except OSError:  # nobody listens, which the error of the request says already
+            return
+        if failure is not None:
+            self._tls_failures[host.authority] = failure
+            return
+        if response is not None:
+            response.release()
+        raise SpeaksTls(host)
+
+    def _failure(self, broken: _Broken, host: Host) -> Unavailable:
+        failure = connection_failure(broken.error, broken.url, host.hosts_toml)
+        tls_failure = self._tls_failures.get(host.authority) if host.may_speak_tls else None
+        if tls_failure is None:
+            return failure
+        return Unavailable(f"{failure.message}, and https://{host.authority}: TLS: {tls_failure}", hint=failure.hint)
 
     async def _authorized(self, call: Call) -> aiohttp.ClientResponse:
         authorizer = self._authorizer(call.host)

@@ -6,6 +6,8 @@ import json
 
 import aiohttp
 import pytest
+from aiohttp import RequestInfo
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from orlop.errors import (
@@ -89,6 +91,31 @@ def test_failures_of_connections_name_the_host_and_no_query() -> None:
     error = connection_failure(aiohttp.ServerDisconnectedError(), URL("https://u:p@r.example/v2/?token=secret"))
     assert str(error) == "cannot reach https://r.example/v2/: the connection was closed before an answer"
     assert "no answer in time" in str(connection_failure(TimeoutError(), URL("https://r.example")))
+
+
+def test_failures_of_tls_say_which_and_what_to_write_where() -> None:
+    url, file = URL("https://r.example/v2/"), "/etc/orlop/certs.d/r.example/hosts.toml"
+    plain = OSError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:992)")
+    assert str(connection_failure(plain, url, file)) == (
+        "cannot reach https://r.example/v2/: TLS: WRONG_VERSION_NUMBER; "
+        f"if the host speaks plain HTTP, configure it with an http:// URL in {file}"
+    )
+    refused = OSError(1, "[SSL: SSLV3_ALERT_BAD_CERTIFICATE] sslv3 alert bad certificate")
+    assert str(connection_failure(refused, url, file)).endswith(
+        f"TLS: SSLV3_ALERT_BAD_CERTIFICATE; it may want a certificate of ours: name it as `client` in {file}"
+    )
+    assert connection_failure(plain, url).hint.endswith("in hosts.toml"), "where it is not known which"
+
+
+def test_an_answer_that_is_not_http_is_one_line() -> None:
+    request = RequestInfo(URL("http://r.example/v2/"), "GET", CIMultiDictProxy(CIMultiDict()))
+    error = aiohttp.ClientResponseError(request, (), status=400, message="Data after\n\n  b'Client sent'\n   ^")
+    found = connection_failure(error, request.url)
+    assert str(found) == (
+        "cannot reach http://r.example/v2/: the answer is not HTTP as it should be: Data after b'Client sent' ^; "
+        "if the host speaks TLS, do not ask for plain HTTP"
+    )
+    assert connection_failure(error, URL("https://r.example/v2/")).hint == ""
 
 
 def test_what_may_pass() -> None:

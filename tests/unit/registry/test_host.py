@@ -30,3 +30,13 @@ def test_plain_http_beyond_loopback_has_been_asked_for() -> None:
     assert not Host(scheme="http", authority="127.0.0.1:5000").allows_plain_http
     assert not Host(scheme="http", authority="[::1]:5000").allows_plain_http
     assert not Host(scheme="https", authority="10.0.0.1").allows_plain_http
+
+
+def test_a_host_that_turned_out_to_speak_tls_is_the_same_one_by_https() -> None:
+    host = Host(scheme="http", authority="localhost:5000", may_speak_tls=True, hosts_toml="f").with_tls()
+    assert (str(host), host.tls.skip_verify, host.may_speak_tls, host.hosts_toml) == (
+        "https://localhost:5000",
+        True,
+        False,
+        "f",
+    )

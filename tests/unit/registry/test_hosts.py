@@ -36,6 +36,35 @@ def test_a_registry_without_files(domain: str, plain_http: bool | None, url: str
     assert (str(host), host.path, host.namespace) == (url, "/v2", "")
 
 
+@pytest.mark.parametrize(
+    ("domain", "plain_http", "may_speak_tls"),
+    [
+        ("localhost:5000", None, True),
+        ("[::1]:5000", None, True),
+        ("localhost:5000", True, False),
+        ("localhost:5000", False, False),
+        ("localhost", None, False),
+        ("r.example:5000", None, False),
+        ("r.example:5000", True, False),
+    ],
+)
+def test_only_a_loopback_port_that_nobody_said_anything_of_may_speak_either(
+    tmp_path: Path, domain: str, plain_http: bool | None, may_speak_tls: bool
+) -> None:
+    (host,) = find_hosts(domain, [tmp_path / "one", tmp_path / "two"], plain_http=plain_http)
+    assert host.may_speak_tls == may_speak_tls
+    assert host.hosts_toml == f"{tmp_path}/one/{domain}/hosts.toml", "where it would be"
+    (tmp_path / "two" / domain).mkdir(parents=True)
+    (host,) = find_hosts(domain, [tmp_path / "one", tmp_path / "two"], plain_http=plain_http)
+    assert host.may_speak_tls == may_speak_tls, "the directory says nothing"
+    (tmp_path / "two" / domain / "ca.crt").write_text("")
+    (host,) = find_hosts(domain, [tmp_path / "one", tmp_path / "two"], plain_http=plain_http)
+    assert not host.may_speak_tls
+    (tmp_path / "two" / domain / "hosts.toml").write_text(f'server = "http://{domain}"')
+    (host,) = find_hosts(domain, [tmp_path / "one", tmp_path / "two"], plain_http=plain_http)
+    assert (host.may_speak_tls, host.hosts_toml) == (False, f"{tmp_path}/two/{domain}/hosts.toml")
+
+
 def put(root: Path, name: str, server: str) -> None:
     (root / name).mkdir(parents=True)
     (root / name / "hosts.toml").write_text(f'server = "https://{server}"')
