@@ -38,12 +38,13 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def mount_image(session: Session, name: str, target: Path, *, platform: str, is_writable: bool) -> Chosen:
-    """Mount an image, unpacking it first if it is not; returns which one that was."""
+    """Mount an image, if it may be used, unpacking it first if it is not; returns which one that was."""
     from orlop.image.documents import choose
     from orlop.image.mounted import ensure_unpacked, mount_snapshot
 
     with session.store() as store, store.lease() as lease:
         image = find_image(store, name)
+        session.require_usable(image)
         chosen = choose(store.content(), image.target, session.platform(platform), name=image.name)
         names = session.snapshotter_names(store)
         unpacked = session.run(ensure_unpacked(store, chosen, names, session.unpacker(), lease_id=lease.id))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orlop.errors import OrlopError
+    from orlop.image.contract import Image
     from orlop.image.layers import Unpack
     from orlop.image.pull import Verify
     from orlop.metadata.store import Store
@@ -132,6 +133,21 @@ class Session:
             timeout_s=float(self.settings.number("verifier.per_verifier_timeout_s")),
         )
         return partial(require_verified, settings)
+
+    def require_usable(self, image: Image) -> None:
+        """Ask the verifiers before an image of the store is used: it may never have been pulled, or before they came.
+
+        Raises:
+            PermissionDenied: one refuses. FailedPrecondition, Unavailable: as `verify_image`.
+        """
+        if self.settings.text("verifier.when") != "use":
+            return
+        verify = self.verifier()
+
+        async def ask() -> None:
+            await verify(image.name, image.target)
+
+        self.run(ask())
 
     def platform(self, specifier: str) -> Platform:
         """The platform that a flag names; the host's where it names none."""

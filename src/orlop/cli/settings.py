@@ -85,6 +85,12 @@ SETTINGS = (
     Setting(
         "verifier.per_verifier_timeout_s", 10, "Seconds after which one that has not answered has refused.", least=1
     ),
+    Setting(
+        "verifier.when",
+        "use",
+        "When they are asked: at each pull, and with `use` also whenever an image is mounted or made a bundle of.",
+        choices=("use", "pull"),
+    ),
 )
 _BY_KEY = {one.key: one for one in SETTINGS}
 

@@ -54,6 +54,46 @@ def test_or_writable_and_the_image_stays_as_it_is(orlop: Orlop, target: Path) ->
     assert (target / "file0").exists()
 
 
+@pytest.fixture
+def verifier(tmp_path: Path) -> Path:
+    """A program that refuses what is not in the file beside it, and its configuration."""
+    directory = tmp_path / "verifiers"
+    directory.mkdir(mode=0o755)
+    program = directory / "policy"
+    program.write_text(f'#!/bin/sh\ngrep -q "$4" {tmp_path}/allowed || {{ echo "$2 is not signed"; exit 1; }}\n')
+    program.chmod(0o755)
+    (tmp_path / "allowed").write_text("")
+    (tmp_path / "config.toml").write_text(f'[verifier]\nbin_dir = "{directory}"\n')
+    return tmp_path / "config.toml"
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("command", ["image mount", "bundle"])
+def test_an_image_that_was_never_pulled_is_verified_before_it_is_used(
+    orlop: Orlop, target: Path, tmp_path: Path, verifier: Path, command: str
+) -> None:
+    digest = orlop.put("docker.io/library/a:1").digest
+    words = ["--config", str(verifier), *command.split(), "a:1", str(target)]
+    name = "docker.io/library/a:1"
+    assert orlop.error(*words) == (
+        f'image "{name}" ({digest}) may not be used: policy refused it (exit status 1): {name} is not signed'
+    )
+    assert orlop("df", "--format", "json").json["namespaces"][0]["snapshots"] == {}, "it was not even unpacked"
+    assert list(target.iterdir()) == []
+    (tmp_path / "allowed").write_text(f"{digest}\n")
+    orlop.out(*words)
+    if command == "bundle":
+        orlop.out("image", "unmount", str(target / "rootfs"))
+
+
+@pytest.mark.needs_root
+def test_it_is_verified_anew_unless_the_pull_is_to_be_enough(orlop: Orlop, target: Path, verifier: Path) -> None:
+    orlop.put("docker.io/library/a:1")
+    with verifier.open("a") as file:
+        file.write('when = "pull"\n')
+    orlop.out("--config", str(verifier), "image", "mount", "a:1", str(target))
+
+
 @pytest.mark.needs_root
 def test_what_is_mounted_is_not_collected(orlop: Orlop, target: Path) -> None:
     orlop.put("docker.io/library/a:1")
