@@ -118,7 +118,7 @@ class Session:
     def remove_dead_unpackers(self) -> None:
         """Remove what pulls that were killed left of their unpackers; the next pull would do it too."""
         directory = self.settings.path("state") / "unpack"
-        if any(directory.glob("jobs/*")):
+        if list(directory.glob("jobs/*")):  # all of it: an iterator that is left open is a directory that is
             from orlop.archive.unpack_process import Unpacker
 
             self.run(Unpacker(directory).cleanup())
