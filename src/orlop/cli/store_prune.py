@@ -11,6 +11,8 @@ from .output import size_text, write_json
 if TYPE_CHECKING:
     import argparse
 
+    from orlop.metadata.store import Store
+
     from .session import Session
 
 
@@ -24,6 +26,7 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
         for name in names:
             store.images.delete(name)
         collected = store.prune()
+        mounted = _mounted(store) if arguments.all else []
     session.remove_dead_unpackers()
     for failure in collected.failures:
         sys.stderr.write(f"orlop: {failure}\n")
@@ -36,6 +39,7 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
                 "downloads": collected.ingests,
                 "quarantined": collected.quarantined,
                 "freedBytes": collected.freed_bytes,
+                "mounted": mounted,
             }
         )
     else:
@@ -49,7 +53,15 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
         if collected.quarantined:
             removed.append(_count(len(collected.quarantined), "file") + " that repairs had set aside")
         say(f"removed {', '.join(removed)}: {size_text(collected.freed_bytes)} are free again")
+        for target in mounted:  # who empties a store wants to hear why it is not empty
+            say(f"left, as it is mounted: what `orlop image unmount {target}` lets go of")
     return 1 if collected.failures else 0
+
+
+def _mounted(store: Store) -> list[str]:
+    from orlop.image.mounted import mounted_images
+
+    return [target for snapshotter in store.snapshotters() for target in mounted_images(snapshotter)]
 
 
 def _count(number: int, noun: str) -> str:

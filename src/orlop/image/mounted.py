@@ -90,5 +90,13 @@ def unmount_snapshot(snapshotter: Snapshotter, target: Path) -> None:
     snapshotter.remove(key)
 
 
+def mounted_images(snapshotter: Snapshotter) -> list[str]:
+    """The directories at which images are mounted, or were before a restart: their layers are held until `unmount`."""
+    return sorted(info.name.removeprefix(_PREFIX) for info in snapshotter.walk() if info.name.startswith(_PREFIX))
+
+
+_PREFIX = "mount "
+
+
 def _key(target: Path) -> str:
-    return f"mount {target.resolve()}"
+    return f"{_PREFIX}{target.resolve()}"

@@ -139,6 +139,10 @@ class Store:
             self._database, self._shared_snapshotter(name), self._lock, self.namespace, lease_id=lease_id
         )
 
+    def snapshotters(self) -> list[NamespacedSnapshotter]:
+        """The snapshots of this namespace in each snapshotter that the store has had, and that can be opened."""
+        return [self.snapshotter(name) for name in self._snapshotters_on_disk()[0]]
+
     @contextmanager
     def lease(
         self, *, lifetime_s: float | None = LEASE_LIFETIME_S, labels: Mapping[str, str] | None = None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
+
+import pytest
 
 from orlop.snapshot import choice
 
 from .conftest import cannot_be_opened
 
 if TYPE_CHECKING:
-    import pytest
+    from pathlib import Path
 
     from .conftest import Orlop
 
@@ -55,6 +58,24 @@ def test_a_quarantine_that_cannot_be_emptied_is_an_error_and_the_rest_is_collect
     assert done.code == 1
     assert "cannot empty the quarantine" in done.err
     assert "4 blobs" in done.out
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("snapshotter", ["auto", "native"])
+def test_all_tells_where_images_are_still_mounted(orlop: Orlop, tmp_path: Path, snapshotter: str) -> None:
+    orlop.put("docker.io/library/a:1")
+    target = tmp_path / "target"
+    target.mkdir()
+    orlop.out("--snapshotter", snapshotter, "image", "mount", "a:1", str(target))
+    try:
+        assert orlop.out("prune").count("\n") == 1, "who does not empty the store knows"
+        told = orlop.out("prune", "--all").splitlines()
+        assert told[1:] == [f"left, as it is mounted: what `orlop image unmount {target}` lets go of"]
+        assert orlop("prune", "--all", "--format", "json").json["mounted"] == [str(target)]
+    finally:
+        orlop.out("image", "unmount", str(target))
+    assert orlop.out("prune", "--all").count("\n") == 1
+    shutil.rmtree(orlop.root)
 
 
 def test_what_cannot_be_removed_is_an_error(orlop: Orlop, monkeypatch: pytest.MonkeyPatch) -> None:

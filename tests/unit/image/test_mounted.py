@@ -10,7 +10,7 @@ import pytest
 from orlop.errors import AlreadyExists, FailedPrecondition, KernelError, NotFound, OrlopError
 from orlop.image.contract import GC_ROOT, Step
 from orlop.image.documents import read_image
-from orlop.image.mounted import ensure_unpacked, mount_snapshot, unmount_snapshot
+from orlop.image.mounted import ensure_unpacked, mount_snapshot, mounted_images, unmount_snapshot
 from orlop.snapshot.contract import Kind
 from orlop.snapshot.mounting import mounted, unmount
 
@@ -133,7 +133,9 @@ def test_one_place_has_one_image(store: Store, target: Path) -> None:
     with pytest.raises(AlreadyExists) as caught:
         mount_snapshot(snapshotter, name, target, is_writable=False)
     assert str(caught.value) == f"{target}: an image is mounted there; orlop image unmount {target}"
+    assert mounted_images(snapshotter) == [str(target)]
     unmount_snapshot(snapshotter, target)
+    assert mounted_images(snapshotter) == []
     with pytest.raises(NotFound, match="no image of this namespace and snapshotter is mounted there"):
         unmount_snapshot(snapshotter, target)
 

@@ -14,7 +14,7 @@ from orlop.oci.digest import Digest
 
 from .fake_content import FakeContent
 from .fake_snapshotter import FakeSnapshotter
-from .putting import put_blob, put_image
+from .putting import put_blob, put_image, put_snapshot
 from .test_disk_usage import du
 
 if TYPE_CHECKING:
@@ -156,3 +156,10 @@ def test_a_snapshotter_that_cannot_be_opened_is_told_and_the_rest_is_collected(
         assert len(tries) == 3, "it is tried again when there is room"
     with open_store() as store:
         assert len(store.collect().snapshots) == 1
+
+
+def test_the_snapshotters_that_the_store_has_had(store: Store) -> None:
+    assert store.snapshotters() == []
+    put_snapshot(store.snapshotter("fake"), "one")
+    [found] = store.snapshotters()
+    assert [info.name for info in found.walk()] == ["one"]
