@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .command import Command, Parser, say
-from .output import write_json
+from .output import with_digest, write_json
 from .progress_display import shown
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
             }
         )
     else:
-        say(f"{pulled.image.name}@{pulled.image.target.digest}")
+        say(with_digest(pulled.image.name, pulled.image.target.digest))
     return 0
 
 

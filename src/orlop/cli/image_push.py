@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .command import IMAGE_HELP, Command, Parser, say
 from .image_lookup import find_image
 from .image_pull import add_registry_arguments
-from .output import write_json
+from .output import with_digest, write_json
 from .progress_display import shown
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
     if session.is_json:
         write_json({"name": str(reference), "target": descriptor.to_json()})
     else:
-        say(f"{reference}@{descriptor.digest}")
+        say(with_digest(str(reference), descriptor.digest))
     return 0
 
 

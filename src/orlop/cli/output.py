@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orlop.oci.digest import Digest
+
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def with_digest(name: str, digest: Digest) -> str:
+    """A name with the digest of what it means, unless that is a part of it already."""
+    return name if name.endswith(f"@{digest}") else f"{name}@{digest}"
 
 
 def write_json(value: Any) -> None:

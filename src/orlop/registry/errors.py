@@ -35,15 +35,20 @@ _TLS_REASON = re.compile(r"\[SSL: (\w+)\]")  # OpenSSL's name of what went wrong
 
 CONNECTION_ERRORS = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 
+
+class WrongAnswer(InvalidArgument):
+    """An answer of no use, though no file or flag of the user's is wrong: another host may give a better one."""
+
+
 _KINDS: dict[int, type[OrlopError]] = {
-    400: InvalidArgument,
+    400: WrongAnswer,
     401: PermissionDenied,
     403: PermissionDenied,
     404: NotFound,
     405: NotImplementedFeature,
     408: Unavailable,
-    413: InvalidArgument,
-    414: InvalidArgument,
+    413: WrongAnswer,
+    414: WrongAnswer,
     429: Unavailable,
     501: NotImplementedFeature,
 }
@@ -82,9 +87,8 @@ def connection_failure(error: BaseException, url: URL, hosts_toml: str = "") -> 
         return Unavailable(f"{place}: no answer in time")
     if isinstance(error, aiohttp.ClientConnectorError):
         number = error.os_error.errno  # asyncio puts the address where the text should be
-        return Unavailable(
-            f"{place}: {os.strerror(number) if number and number > 0 else printable(str(error.os_error))}"
-        )
+        why = os.strerror(number) if number and number > 0 else error.os_error.strerror or str(error.os_error)
+        return Unavailable(f"{place}: {printable(why)}")
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return Unavailable(f"{place}: the connection was closed before an answer")
     return Unavailable(f"{place}: {type(error).__name__}: {printable(str(error))}".rstrip(": "))

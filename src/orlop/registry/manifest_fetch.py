@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from orlop.errors import FailedPrecondition, InvalidArgument
 from orlop.oci.descriptor import Descriptor
 from orlop.oci.digest import Digest
 
-from .errors import refusal
+from .errors import WrongAnswer, refusal
 from .host import Capability
 from .manifest_content import (
     ACCEPT,
@@ -24,7 +25,7 @@ from .manifest_content import (
 from .names import tag_or_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from .host import Host
     from .repository import Repository
@@ -50,7 +51,8 @@ async def resolve(repository: Repository, reference: str) -> Descriptor:
         async with repository.transport.exchange(call) as response:
             if response.status in _NO_SECOND_REQUEST:
                 raise refusal(response.status, b"", place=place)
-            found = _described(response.headers, place) if response.status == 200 else None
+            with _as_answer():
+                found = _described(response.headers, place) if response.status == 200 else None
         if found is None:  # also to hear why not: HEAD has no body
             return (await _get(repository, host, reference, attempts, place))[0]
         _must_be(found.digest, digest, place)
@@ -81,7 +83,8 @@ async def fetch_manifest(repository: Repository, descriptor: Descriptor) -> byte
         status, _, data = await repository.transport.read(call, MAX_MANIFEST_BYTES)
         if status != 200:
             raise refusal(status, data, place=place)
-        return _checked(data, descriptor, place)
+        with _as_answer():
+            return _checked(data, descriptor, place)
 
     return await repository.first(Capability.PULL, ask)
 
@@ -109,10 +112,20 @@ async def _get(
         if digest is not None:
             verify(data, digest, place)
     content_type = bare_type(headers.get("Content-Type", ""))
-    refuse_schema_1(content_type, place)
-    media_type = manifest_type(parse_manifest(data, place), content_type, place)
+    with _as_answer():
+        refuse_schema_1(content_type, place)
+        media_type = manifest_type(parse_manifest(data, place), content_type, place)
     digest = asked or announced or Digest.of(data)
     return Descriptor(media_type=media_type, digest=digest, size=len(data)), data
+
+
+@contextmanager
+def _as_answer() -> Iterator[None]:
+    """What is wrong inside is a host's answer: a page of a proxy, say, and the next host may have the manifest."""
+    try:
+        yield
+    except InvalidArgument as err:
+        raise WrongAnswer(err.message, hint=err.hint) from err
 
 
 def _described(headers: Mapping[str, str], place: str) -> Descriptor | None:

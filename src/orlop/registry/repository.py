@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from orlop.errors import FailedPrecondition, NotFound, NotImplementedFeature, PermissionDenied, Unavailable
 
-from .errors import together
+from .errors import WrongAnswer, together
 from .scope import Scopes, repository_scope
 from .transport import Call
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 # What another host may do better.
-NEXT_HOST = (NotFound, PermissionDenied, Unavailable, FailedPrecondition, NotImplementedFeature)
+NEXT_HOST = (NotFound, PermissionDenied, Unavailable, FailedPrecondition, NotImplementedFeature, WrongAnswer)
 # Tries of a host that has others behind it: those are the better second chance.
 _ATTEMPTS_OF_MIRROR = 2
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from orlop.cli.output import age_text, printable, size_text, time_text, write_json, write_table
+from orlop.cli.output import age_text, printable, size_text, time_text, with_digest, write_json, write_table
+from orlop.oci.digest import Digest
 
 
 def test_json_is_a_document_and_a_line_end(capsys: pytest.CaptureFixture[str]) -> None:
     write_json({"a": ["\u00fc"]})
     assert capsys.readouterr().out == '{\n  "a": [\n    "\u00fc"\n  ]\n}\n'
+
+
+def test_a_name_by_digest_says_it_once() -> None:
+    digest = Digest.of(b"x")
+    assert with_digest("r.example/a:1", digest) == f"r.example/a:1@{digest}"
+    assert with_digest(f"r.example/a@{digest}", digest) == f"r.example/a@{digest}"
 
 
 def test_columns_are_as_wide_as_they_must_be(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import aiohttp
 import pytest
 from aiohttp import RequestInfo
+from aiohttp.client_reqrep import ConnectionKey
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from orlop.errors import (
     FailedPrecondition,
-    InvalidArgument,
     NotFound,
     NotImplementedFeature,
     OrlopError,
     PermissionDenied,
     Unavailable,
 )
-from orlop.registry.errors import connection_failure, is_transient, is_unsupported, refusal, together
+from orlop.registry.errors import WrongAnswer, connection_failure, is_transient, is_unsupported, refusal, together
 
 
 def body(*errors: object) -> bytes:
@@ -29,12 +30,12 @@ def body(*errors: object) -> bytes:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, InvalidArgument),
+        (400, WrongAnswer),
         (401, PermissionDenied),
         (403, PermissionDenied),
         (404, NotFound),
         (405, NotImplementedFeature),
-        (413, InvalidArgument),
+        (413, WrongAnswer),
         (429, Unavailable),
         (500, Unavailable),
         (501, NotImplementedFeature),
@@ -91,6 +92,15 @@ def test_failures_of_connections_name_the_host_and_no_query() -> None:
     error = connection_failure(aiohttp.ServerDisconnectedError(), URL("https://u:p@r.example/v2/?token=secret"))
     assert str(error) == "cannot reach https://r.example/v2/: the connection was closed before an answer"
     assert "no answer in time" in str(connection_failure(TimeoutError(), URL("https://r.example")))
+
+
+def test_a_name_that_nobody_knows_is_told_without_a_number() -> None:
+    unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    key = ConnectionKey("r.example", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
+    error = aiohttp.ClientConnectorDNSError(key, unknown)
+    assert str(connection_failure(error, URL("https://r.example/"))) == (
+        "cannot reach https://r.example/: Name or service not known"
+    )
 
 
 def test_failures_of_tls_say_which_and_what_to_write_where() -> None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
 
-from orlop.errors import FailedPrecondition, NotFound, Unavailable
+from orlop.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from orlop.registry.client import RegistryClient
 from orlop.registry.credentials import Credential, FixedCredentials
 from orlop.registry.host import Capability, Host
 from orlop.registry.scope import repository_scope
+from orlop.registry.tls import TlsFiles
 from registry.blob_file import described
+from registry.memory_registry import INDEX, MemoryRegistry, digest_of
 from registry.served import QUICK, errors, gathered, serving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from registry.served import Served
 
@@ -51,6 +55,48 @@ def test_mirrors_come_first_and_hear_whose_content_is_wanted() -> None:
                 assert await gathered(found, BLOB) == CONTENT
             assert near.lines == [f"GET /v2/a/b/blobs/{BLOB.digest}?ns=r.example"]
             assert far.lines == []
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.Response(status=400, text="The plain HTTP request was sent to HTTPS port"),
+        web.Response(text="<html>please log in</html>", content_type="text/html"),
+        web.json_response({"schemaVersion": 1}),
+    ],
+    ids=["400", "page", "schema 1"],
+)
+def test_the_next_host_where_one_answers_nonsense(answer: web.Response) -> None:
+    async def nonsense(_: web.BaseRequest) -> web.Response:
+        return web.Response(
+            status=answer.status, body=answer.body, headers={"Content-Type": answer.headers["Content-Type"]}
+        )
+
+    memory = MemoryRegistry()
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
+    memory.manifests["v1"] = memory.manifests[digest_of(manifest)] = (INDEX, manifest)
+
+    async def ask() -> None:
+        async with serving(nonsense) as near, serving(memory) as far:
+            hosts = [mirror(near), Host(scheme="http", authority=far.domain)]
+            async with client(hosts) as found:
+                descriptor = await found.resolve("v1")
+                assert str(descriptor.digest) == digest_of(manifest)
+                assert await found.fetch_manifest(descriptor) == manifest
+            assert near.asked
+
+    asyncio.run(ask())
+
+
+def test_a_file_that_is_wrong_is_no_reason_to_ask_the_next_host(tmp_path: Path) -> None:
+    async def ask() -> None:
+        async with serving(blobs) as far:
+            broken = Host(scheme="https", authority="m.example", tls=TlsFiles(ca=(tmp_path / "none.crt",)))
+            async with client([broken, Host(scheme="http", authority=far.domain)]) as found:
+                with pytest.raises(InvalidArgument, match=r"none\.crt: cannot load"):
+                    await gathered(found, BLOB)
 
     asyncio.run(ask())
 
