@@ -252,7 +252,8 @@ def test_a_cancelled_pull_leaves_neither_name_nor_lease(pulling: _Pulling) -> No
     assert not list(pulling.store.leases.list())
     assert pulling.unpacker.under_way == 0
     pulling.store.collect()
-    assert pulling.holdings() == ([], [], 1), "a pull can go on with what there is of a layer"
+    *complete, partial = pulling.holdings()
+    assert (complete, partial >= 1) == ([[], []], True), "a pull can go on with what there is of the layers"
     pulling.store.prune()
     assert pulling.holdings() == ([], [], 0)
 
