@@ -148,7 +148,7 @@ TABLE = (
     Bad("linux.resources.memory", {"limit": 64 << 20, "swap": 32 << 20}, "less", "linux.resources.memory.swap"),
     Bad("linux.resources.memory", {"swappiness": 101}, "101", "linux.resources.memory.swappiness"),
     Bad("linux.resources.cpu", {"shares": -1}, "-1 is out of range", "linux.resources.cpu.shares"),
-    Bad("linux.resources.cpu", {"quota": 5, "period": 5}, "EINVAL", "linux.resources.cpu.period"),
+    Bad("linux.resources.cpu", {"quota": 5, "period": 5}, "EINVAL", "linux.resources.cpu."),
     Bad("linux.resources.cpu", {"cpus": "4000-4001"}, "4000", "linux.resources.cpu.cpus"),
     Bad("linux.resources.pids", {"limit": "many"}, '"many" is not a whole number', "linux.resources.pids.limit"),
     Bad("linux.resources.blockIO", {"weight": 10}, "not supported"),

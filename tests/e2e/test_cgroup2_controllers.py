@@ -106,6 +106,19 @@ def test_the_container_sees_its_limits_in_its_own_cgroup_namespace(container: Co
     assert out.splitlines() == ["0::/", str(64 * _MIB)]
 
 
+@pytest.mark.parametrize("own_namespace", [False, True])
+def test_threat_r_limits_cannot_be_raised_and_no_cgroup_made_from_inside(
+    container: Container, own_namespace: bool
+) -> None:
+    if own_namespace:
+        add_namespace(container.config, "cgroup")
+    _with(container, pids={"limit": 20}).run_detached()
+    outcome = container.exec_sh("echo max > /sys/fs/cgroup/pids.max; mkdir /sys/fs/cgroup/x")
+    assert outcome.code != 0
+    assert outcome.err.count("Read-only") == 2
+    assert _file(container, "pids.max") == "20"
+
+
 def test_stats_have_what_the_files_have(container: Container) -> None:
     _with(container, memory={"limit": 64 * _MIB}, pids={"limit": 42})
     container.run_detached()

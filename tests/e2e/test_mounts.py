@@ -272,6 +272,7 @@ def test_the_host_keeps_its_options(container: Container, source: Path) -> None:
     namespace.shell(f"echo x > {source}/inner/file")
 
 
+@pytest.mark.needs_cgroup_v1
 def test_the_cgroup_mount_has_every_controller(container: Container) -> None:
     mounts = _mounts(container)
     for controller in ("cpu", "memory", "pids", "devices", "freezer"):
@@ -279,11 +280,13 @@ def test_the_cgroup_mount_has_every_controller(container: Container) -> None:
         assert mounts[f"/sys/fs/cgroup/{controller}"].kind == "cgroup"
 
 
+@pytest.mark.needs_cgroup_v1
 def test_the_cgroup_mount_shows_the_containers_own_cgroup(container: Container) -> None:
     container.config["linux"]["resources"]["pids"] = {"limit": 77}
     assert container.run("cat", "/sys/fs/cgroup/pids/pids.max").check().out == "77\n"
 
 
+@pytest.mark.needs_cgroup_v1
 def test_the_cgroup_mount_in_a_cgroup_namespace(container: Container) -> None:
     add_namespace(container.config, "cgroup")
     container.config["linux"]["resources"]["pids"] = {"limit": 78}
@@ -382,6 +385,7 @@ def _cgroup_options(container: Container, *options: str) -> None:
 
 
 @orun_only("runc 1.1 makes only the tmpfs read-only")
+@pytest.mark.needs_cgroup_v1
 def test_a_recursive_option_of_the_cgroup_mount(container: Container) -> None:
     _cgroup_options(container, "rro", "rprivate")
     mounts = _mounts(container)

@@ -32,6 +32,7 @@ def test_threat_r_every_cgroup_mount_is_read_only(container: Container, own_name
         assert {"ro", "nosuid", "nodev", "noexec"} <= options, path
 
 
+@pytest.mark.needs_cgroup_v1
 def test_threat_r_a_limit_cannot_be_raised_from_inside(container: Container) -> None:
     container.config["linux"]["resources"]["pids"] = {"limit": 20}
     container.run_detached()
@@ -41,6 +42,7 @@ def test_threat_r_a_limit_cannot_be_raised_from_inside(container: Container) -> 
     assert (cgroup_of(container.pid, "pids") / "pids.max").read_text() == "20\n"
 
 
+@pytest.mark.needs_cgroup_v1
 def test_threat_r_no_cgroup_can_be_made_from_inside(container: Container) -> None:
     outcome = container.run_sh("mkdir /sys/fs/cgroup/pids/x; mkdir /sys/fs/cgroup/devices/x")
     assert outcome.code != 0
@@ -54,6 +56,7 @@ def test_threat_r_a_release_agent_cannot_be_set_from_inside(container: Container
 
 
 @pytest.mark.parametrize("own_namespace", [False, True])
+@pytest.mark.needs_cgroup_v1
 def test_threat_r_the_mount_shows_the_own_subtree_alone(
     new_container: Callable[[], Container], own_namespace: bool
 ) -> None:
