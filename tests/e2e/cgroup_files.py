@@ -1,4 +1,4 @@
-"""The files of a container's cgroups on this host: v1 controllers, as on a v1 or hybrid host, or the unified hierarchy."""
+"""The files of a container's cgroups on this host: of v1 controllers, or of the unified hierarchy where that is all."""
 
 from __future__ import annotations
 
