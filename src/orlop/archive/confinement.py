@@ -191,7 +191,7 @@ def helper_config(
         "mounts": [
             _DEVICES,
             *(_bind(*one, "ro") for one in binds),
-            _bind(str(job.directory), LAYER, "rw", "noexec"),
+            *_layer_mounts(job),
         ],
         "linux": {
             "namespaces": [{"type": kind} for kind in _NAMESPACES],
@@ -219,6 +219,21 @@ def _bind(source: str, destination: str, *options: str) -> dict[str, Any]:
         "destination": destination,
         "options": ["bind", *options, "nosuid", "nodev"],
     }
+
+
+def _layer_mounts(job: UnpackJob) -> list[dict[str, Any]]:
+    """The layer's directory; or what shows it on top of its parent, which only the helper sees, and ends with it."""
+    if not job.mounts:
+        return [_bind(str(job.directory), LAYER, "rw", "noexec")]
+    return [
+        {
+            "type": one.type,
+            "source": one.source,
+            "destination": LAYER,
+            "options": [*one.options, "nosuid", "nodev", "noexec"],
+        }
+        for one in job.mounts
+    ]
 
 
 def _seccomp() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,11 +84,21 @@ class IdRange:
     size: int
 
 
+class LayerMount(NamedTuple):
+    """One mount(2) of the host's files, for the helper only; options as in fstab."""
+
+    type: str
+    source: str
+    options: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnpackJob:
     """One layer to unpack. `form` is a snapshot.contract.LayerForm's value: overlay, applied, tar-index.
 
     `compression` is none, gzip or zstd, from the layer's media type; a stream that is something else is an error.
+    Where there are `mounts`, the helper's process makes them, and the layer goes there; `directory` is where that is
+    kept. `has_parent`: what the layer names and has not may stand in one below, and is no error yet.
     """
 
     form: str
@@ -98,17 +108,24 @@ class UnpackJob:
     uid_map: tuple[IdRange, ...] = ()
     gid_map: tuple[IdRange, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    mounts: tuple[LayerMount, ...] = ()
+    has_parent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnpackResult:
     """What came of it. `diff_id` is of the whole decompressed stream, what pads the archive's end included.
 
-    What was unpacked is not durable yet: that is the snapshotter's, at `commit`, which takes `implied`: the directories
-    that the layer has something in but no entry of, and has not deleted before, b"" for the root. They are 0755 of root
-    with time 0, and where a lower layer has them, they are to get its mode, owner, attributes and time. None of the
-    form `applied`, which finds them in place. `dropped_xattrs` counts by name what
-    no file got, since it may not be set or the file system does not take it.
+    What was unpacked is not durable yet: that is the snapshotter's, at `commit`, which takes three lists of
+    directories. The form `applied`, which finds in place what is below, has none of them.
+
+    - `implied`: the layer has something in it but no entry of it, and has not deleted it before; b"" is the root. They
+      are 0755 of root with time 0, and where a lower layer has them, they are to get its mode, owner, attributes, time.
+    - `passed`: it was one of those, until an entry described or replaced it. What came before that entry went there.
+    - `deleting`: there are deletions in it, as overlayfs has them.
+
+    `needs_parent`: the layer has a hard link to what it has not. It can only be unpacked on top of its parent.
+    `dropped_xattrs` counts by name what no file got, since it may not be set or the file system does not take it.
     """
 
     diff_id: Digest
@@ -116,4 +133,7 @@ class UnpackResult:
     entries: int
     peak_memory_bytes: int = 0  # resident, of the helper process
     implied: tuple[bytes, ...] = ()
+    passed: tuple[bytes, ...] = ()
+    deleting: tuple[bytes, ...] = ()
+    needs_parent: bool = False
     dropped_xattrs: Mapping[str, int] = field(default_factory=dict)

@@ -42,6 +42,7 @@ class ErofsIndex:
         uid_map: owners on the host, for those in the archive; none are mapped where it is empty. So is `gid_map`.
         limits: what a name and a depth may be.
         memory_bytes: what the tree may take; about 200 bytes an entry.
+        has_parent: what a hard link names and the layer has not is no error, but `needs_parent`.
     """
 
     def __init__(
@@ -52,9 +53,14 @@ class ErofsIndex:
         gid_map: Sequence[IdRange] = (),
         limits: Limits | None = None,
         memory_bytes: int = MEMORY_BYTES,
+        has_parent: bool = False,
     ) -> None:
         self._tree = LayerTree(
-            limits or Limits(), memory_bytes=memory_bytes, uids=IdMap(uid_map, "uid"), gids=IdMap(gid_map, "gid")
+            limits or Limits(),
+            memory_bytes=memory_bytes,
+            uids=IdMap(uid_map, "uid"),
+            gids=IdMap(gid_map, "gid"),
+            has_parent=has_parent,
         )
         self._opaque = encode_xattrs({b"user.overlay.opaque" if user_xattr else b"trusted.overlay.opaque": b"y"})
         self.add = self._tree.add  # a call less for each entry
@@ -64,11 +70,23 @@ class ErofsIndex:
         """The paths of directories that only lower layers describe, b"" for the root; parents first.
 
         They are 0755 of root with time 0. Where a lower layer has them, they want its attributes: index_file.py.
-
-        Raises:
-            InvalidArgument: they are too long together.
         """
-        return self._tree.implied_paths()
+        return list(self._tree.implied.values())
+
+    @property
+    def passed(self) -> list[bytes]:
+        """The paths of directories that were implied, until an entry described or replaced them."""
+        return self._tree.passed
+
+    @property
+    def deleting(self) -> list[bytes]:
+        """The paths of directories in which there was a deletion; it may be gone again."""
+        return list(self._tree.deleting)
+
+    @property
+    def needs_parent(self) -> bool:
+        """Whether a hard link names what only a layer below can have. The index lacks it then."""
+        return self._tree.needs_parent
 
     @property
     def dropped_xattrs(self) -> Mapping[bytes, int]:

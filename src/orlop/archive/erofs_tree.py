@@ -22,7 +22,7 @@ from .contract import EntryType, Limits
 from .entry_path import NoDirectory, shown
 from .erofs_format import BLOCK_BYTES, encode_device
 from .erofs_xattr import encode_xattrs
-from .implied_directories import IMPLIED_BYTES
+from .implied_directories import DELETING_BYTES, IMPLIED_BYTES
 from .whiteout import PREFIX as WHITEOUT_PREFIX
 from .whiteout import Whiteout, parse_whiteout
 from .xattr_policy import is_kept
@@ -50,6 +50,7 @@ _MAX_ID = 0xFFFF_FFFE  # the last one means no id
 _MAX_TARGET_BYTES = 4095  # PATH_MAX without its NUL: no longer link can be read
 _NODE_BYTES = 160  # what a node takes beside its name: its record, its number, its place in a dictionary
 _DIRECTORY_BYTES = 450  # what a directory takes more, with its place in the layout
+_PATH_BYTES = 120  # what a path takes beside its text, that is kept for the caller
 _SEGMENT_BYTES = 16
 _MAX_LINKS = 40  # on one way, as in the kernel
 _MAX_STEPS = 4096
@@ -58,7 +59,9 @@ _MAX_STEPS = 4096
 class LayerTree:
     """The tree so far. Node 0 is the root: a directory of root with mode 0755, unless the archive has one for it."""
 
-    def __init__(self, limits: Limits, *, memory_bytes: int, uids: IdMap, gids: IdMap) -> None:
+    def __init__(
+        self, limits: Limits, *, memory_bytes: int, uids: IdMap, gids: IdMap, has_parent: bool = False
+    ) -> None:
         self._uids, self._gids = uids, gids
         self._implied_record = RECORD.pack(stat.S_IFDIR | _IMPLIED_MODE, uids[0], gids[0], 0, 0, 0, 0)
         self.records = bytearray(self._implied_record)
@@ -68,7 +71,12 @@ class LayerTree:
         self.segments: dict[int, array[int]] = {}  # of sparse files: offset, length, offset, length, ...
         self.linked: set[int] = set()  # what a hard link was made to
         self.opaque: set[int] = set()
-        self.implied: set[int] = {ROOT}  # directories that only lower layers describe
+        self.implied = {ROOT: b""}  # directories that only lower layers describe, and their paths
+        self.passed: list[bytes] = []  # the paths of those that were implied, and are described or gone
+        self.deleting: set[bytes] = set()  # the paths of directories in which something was deleted
+        self.needs_parent = False  # a hard link names what the layer has not
+        self._implied_bytes = self._deleting_bytes = 0
+        self._has_parent = has_parent
         self.dropped_xattrs: dict[bytes, int] = {}  # how many files did not get an attribute, by its name
         self.data_end = 0  # how much of the tar files use
         self._limits = limits
@@ -77,6 +85,7 @@ class LayerTree:
         self._parent_path = b""  # of the entry before, and its children: the next entry is mostly a neighbour
         self._parent_node = ROOT
         self._way = [ROOT]  # the directories on the way of the last walk
+        self._way_names: list[bytes] = []  # and their names, but for the root's
         self._parent = self.children[ROOT]
 
     def add(self, entry: Entry) -> None:
@@ -101,35 +110,6 @@ class LayerTree:
             self._add_link(entry, parent, name)
         else:
             self._add_node(entry, parent, name)
-
-    def implied_paths(self) -> list[bytes]:
-        """The paths of the directories that only lower layers describe; parents before what is in them.
-
-        Raises:
-            InvalidArgument: they are too long together.
-        """
-        found: list[bytes] = []
-        total = 0
-        # One directory's path at a time: those of all directories could be more than this process may hold.
-        ways = [iter([(b"", ROOT)])]
-        names: list[bytes] = []
-        while ways:
-            name, node = next(ways[-1], (b"", -1))
-            if node < 0:
-                ways.pop()
-                if names:
-                    names.pop()
-                continue
-            if node not in self.children:
-                continue
-            names.append(name)
-            if node in self.implied:
-                found.append(b"/".join(names[1:]))
-                total += len(found[-1])
-                if total > IMPLIED_BYTES:
-                    raise InvalidArgument("layer: path: too many directories have no entry of their own")
-            ways.append(iter(self.children[node].items()))
-        return found
 
     def _add_node(self, entry: Entry, parent: dict[bytes, int], name: bytes) -> None:
         record = self._record(entry)
@@ -209,7 +189,7 @@ class LayerTree:
         self._update_directory(ROOT, self._record(entry), entry)
 
     def _update_directory(self, node: int, record: bytes, entry: Entry) -> None:
-        self.implied.discard(node)
+        self._pass(node)
         self.records[node * RECORD.size : (node + 1) * RECORD.size] = record
         self.xattrs.pop(node, None)
         if entry.xattrs:
@@ -249,11 +229,17 @@ class LayerTree:
         if old in self.children:  # first: the target may stand in it, and is gone then
             self._drop(parent.pop(name))
         target_parent, _, target_name = entry.link_target.rpartition(b"/")
-        siblings = self.children[self._walk(target_parent, entry, is_made=False)]
-        node = siblings.get(target_name)
         what = f"it is a hard link to {_quoted(entry.link_target)}"
-        if node is None:
-            raise refused(entry, f"{what}, which is not in this layer, or behind its link")
+        try:
+            siblings = self.children[self._walk(target_parent, entry, is_made=False)]
+            node = siblings.get(target_name)
+            if node is None:
+                raise refused(entry, f"{what}, which is not in this layer, or behind its link")
+        except InvalidArgument:
+            if not self._has_parent:
+                raise
+            self.needs_parent = True
+            return
         if node in self.children or self._is_whiteout(node):
             raise refused(entry, f"{what}, which is a directory or a deletion")
         if siblings is parent and name == target_name:
@@ -291,8 +277,19 @@ class LayerTree:
         if old is None:
             self._spend(_NODE_BYTES + len(name), entry)
             parent[name] = self._new_node(_WHITEOUT)
+            self._note_deletion(entry)
         elif old in self.children:
             self._set_opaque(old, entry)
+
+    def _note_deletion(self, entry: Entry) -> None:
+        """Keep the directory that was just entered."""
+        path = b"/".join(self._way_names)
+        if path not in self.deleting:
+            self._spend(_PATH_BYTES + len(path), entry)
+            self._deleting_bytes += len(path) + 1
+            if self._deleting_bytes > DELETING_BYTES:
+                raise InvalidArgument("layer: whiteout: there are deletions in too many directories")
+            self.deleting.add(path)
 
     def _set_opaque(self, node: int, entry: Entry) -> None:
         if node in self.opaque:
@@ -326,13 +323,15 @@ class LayerTree:
         """The directory at `path`. A link on the way counts as the place it names, with the layer's root as `/`."""
         todo = path.split(b"/")[::-1] if path else []
         walked = [ROOT]
+        names: list[bytes] = []
         links = steps = 0
         while todo:
             part = todo.pop()
             steps += 1
             if part == b"..":  # of a link's target
-                if len(walked) > 1:
+                if names:
                     walked.pop()
+                    names.pop()
                 continue
             node = self.children[walked[-1]].get(part, -1)
             if node in self.targets:
@@ -340,21 +339,24 @@ class LayerTree:
                 target = self.targets[node]
                 todo += [one for one in reversed(target.split(b"/")) if one not in {b"", b"."}]
                 if target.startswith(b"/"):
-                    del walked[1:]
+                    del walked[1:], names[:]
             elif node in self.children:
                 walked.append(node)
+                names.append(part)
             elif is_made and (node < 0 or (is_remade and self._is_whiteout(node))):
-                walked.append(self._add_implied(walked, part, entry))
+                names.append(part)
+                walked.append(self._add_implied(walked, names, entry))
             else:
                 why = f"{_quoted(part)} on the way to it is no directory of this layer"
                 raise NoDirectory(refused(entry, why).message)
             if links > _MAX_LINKS or steps > _MAX_STEPS or len(walked) > self._limits.depth + 1:
                 raise refused(entry, f"its path has more than {self._limits.depth} parts, or too many links")
-        self._way = walked
+        self._way, self._way_names = walked, names
         return walked[-1]
 
-    def _add_implied(self, way: list[int], name: bytes, entry: Entry) -> int:
+    def _add_implied(self, way: list[int], names: list[bytes], entry: Entry) -> int:
         """A directory in the last one of `way`, where nothing is, or a deletion, which it makes opaque."""
+        name = names[-1]
         if not self._is_name(name):
             raise refused(entry, "a name in its path cannot be this")
         self._spend(_NODE_BYTES + _DIRECTORY_BYTES + len(name), entry)
@@ -364,9 +366,19 @@ class LayerTree:
         if name in siblings:
             self._set_opaque(node, entry)
         elif self.opaque.isdisjoint(way):
-            self.implied.add(node)
+            path = self.implied[node] = b"/".join(names)
+            self._spend(_PATH_BYTES + len(path), entry)
+            self._implied_bytes += len(path) + 1
+            if self._implied_bytes > IMPLIED_BYTES:
+                raise InvalidArgument("layer: path: too many directories have no entry of their own")
         siblings[name] = node
         return node
+
+    def _pass(self, node: int) -> None:
+        """A directory is described now, or gone."""
+        path = self.implied.pop(node, b"")
+        if path:
+            self.passed.append(path)
 
     def _is_name(self, name: bytes) -> bool:
         return 0 < len(name) <= self._limits.name_bytes and name not in {b".", b".."} and b"\0" not in name
@@ -380,7 +392,7 @@ class LayerTree:
         self.xattrs.pop(node, None)
         self.segments.pop(node, None)
         self.opaque.discard(node)
-        self.implied.discard(node)
+        self._pass(node)
         if node in self.children:
             pending = [node]
             while pending:
@@ -388,7 +400,7 @@ class LayerTree:
                     if child in self.children:
                         self.xattrs.pop(child, None)
                         self.opaque.discard(child)
-                        self.implied.discard(child)
+                        self._pass(child)
                         pending.append(child)
                     else:
                         self._drop(child)

@@ -52,6 +52,7 @@ class ExtractStats:
 
     `implied` are the directories of the overlay form that only lower layers describe, b"" for the root: they are 0755
     of root with time 0, and where a lower layer has them, the caller gives them its mode, owner, attributes and time.
+    `passed`, `deleting` and `needs_parent` are UnpackResult's.
     `dropped_xattrs` counts, by name, attributes that no file gets or that the file system does not take.
     """
 
@@ -59,6 +60,9 @@ class ExtractStats:
     file_bytes: int = 0  # of regular files, holes included
     whiteouts: int = 0
     implied: list[bytes] = field(default_factory=list)
+    passed: list[bytes] = field(default_factory=list)
+    deleting: list[bytes] = field(default_factory=list)
+    needs_parent: bool = False
     dropped_xattrs: dict[bytes, int] = field(default_factory=dict)
 
 
@@ -72,11 +76,13 @@ def extract(
     gid_map: Sequence[IdRange] = (),
     limits: Limits | None = None,
     allow_devices: bool = True,
+    has_parent: bool = False,
 ) -> ExtractStats:
     """Unpack the archive into the directory `root_fd`, which stays the caller's.
 
-    `limits` are the reader's where they are not given. The process's umask is changed meanwhile, and its working
-    directory where a link or device has attributes: the process should have one thread.
+    `limits` are the reader's where they are not given. `has_parent` is UnpackJob's, for the overlay form. The
+    process's umask is changed meanwhile, and its working directory where a link or device has attributes: the process
+    should have one thread.
 
     Raises:
         InvalidArgument: an entry is refused; what came before it stays unpacked.
@@ -96,6 +102,7 @@ def extract(
             gids=IdMap(gid_map, "gid"),
             limits=limits or reader.limits,
             allow_devices=allow_devices,
+            may_need_parent=has_parent and form == "overlay",
         )
         try:
             extraction.run()
@@ -118,6 +125,7 @@ class _Extraction:
         gids: IdMap,
         limits: Limits,
         allow_devices: bool,
+        may_need_parent: bool,
     ) -> None:
         self._reader = reader
         self._is_overlay = is_overlay
@@ -126,7 +134,8 @@ class _Extraction:
         self._allow_devices = allow_devices
         self._stats = ExtractStats()
         self._implied = ImpliedDirectories(limits.entries)
-        self._marks = OverlayMarks(opaque_name, self._implied.hides)
+        self._may_need_parent = may_need_parent
+        self._marks = OverlayMarks(opaque_name, self._implied.hides, self._implied.deletes_in)
         # Only whiteouts on top of other files have to tell the layer's own from those below.
         self._unpacked = None if is_overlay else UnpackedPaths()
         self._deletes = False  # a deletion makes no directory anew that the layer has deleted
@@ -157,6 +166,7 @@ class _Extraction:
         """The numbers, when it has run."""
         if self._is_overlay:
             self._stats.implied = self._implied.paths()
+            self._stats.passed, self._stats.deleting = self._implied.passed(), self._implied.deleting()
         self._stats.dropped_xattrs = self._attributes.dropped
         return self._stats
 
@@ -331,14 +341,13 @@ class _Extraction:
         if _leads_on(directory.fd, name):  # replaced first: the target may stand in it, and is gone then
             self._replace(directory, name)
             self._link_chain.forget()
-        source = self._link_chain.enter(parent)
         try:
-            found = os.stat(target, dir_fd=source.fd, follow_symlinks=False)
-        except FileNotFoundError:
-            raise InvalidArgument(
-                f'linkname: "{shown(entry.link_target)}" does not exist',
-                hint="it must stand in the same layer, before its hard links",
-            ) from None
+            source, found = self._link_source(entry.link_target)
+        except InvalidArgument:
+            if not self._may_need_parent:
+                raise
+            self._stats.needs_parent = True
+            return
         if stat.S_ISDIR(found.st_mode) or _is_deletion(found):
             raise InvalidArgument(f'linkname: "{shown(entry.link_target)}" is a directory or a deletion')
         try:
@@ -354,6 +363,18 @@ class _Extraction:
             self._replace(directory, name)
             source = self._link_chain.enter(parent)  # what was replaced may have closed it
             os.link(target, name, src_dir_fd=source.fd, dst_dir_fd=directory.fd, follow_symlinks=False)
+
+    def _link_source(self, path: bytes) -> tuple[Directory, os.stat_result]:
+        """The directory with the target of a hard link, and the target."""
+        parent, _, target = path.rpartition(b"/")
+        source = self._link_chain.enter(parent)
+        try:
+            return source, os.stat(target, dir_fd=source.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            raise InvalidArgument(
+                f'linkname: "{shown(path)}" does not exist',
+                hint="it must stand in the same layer, before its hard links",
+            ) from None
 
     def _replace(self, directory: Directory, name: bytes) -> None:
         """Remove what stands there."""

@@ -17,6 +17,7 @@ from orlop.errors import FailedPrecondition, InvalidArgument, NotImplementedFeat
 
 from . import erofs_format as fmt
 from .entry_path import shown
+from .erofs_directory import directory_blocks
 from .erofs_xattr import encode_xattrs
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _OPAQUE = (b"trusted.overlay.opaque", b"user.overlay.opaque")
 _PREFIXES = {index: name for name, index in (*fmt.XATTR_PREFIXES, *fmt.XATTR_WHOLE_NAMES.items())}
 _SUPER_BLOCKS = 9  # which field of the superblock has the image's size
 _PLACE = Struct("<I")
-_DIRECTORY = fmt.FILE_TYPES[stat.S_IFDIR >> 12]
+_DIRECTORY, _LINK, _DEVICE = (fmt.FILE_TYPES[kind >> 12] for kind in (stat.S_IFDIR, stat.S_IFLNK, stat.S_IFCHR))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,10 @@ class DirectoryAttributes:
         )
 
 
+class SymbolicLinkError(NotADirectoryError):
+    """A symbolic link stands where a directory is looked for."""
+
+
 class _Inode(NamedTuple):
     """A directory's. `entries` are its own attributes, `shared` the places of others; `end` is behind both."""
 
@@ -68,7 +73,7 @@ class _Inode(NamedTuple):
 
 
 class IndexFile:
-    """An index, not mounted. `set_attributes` changes the file, and `finish` ends that."""
+    """An index, not mounted. Attributes are set first, then deletions dropped; `finish` ends that."""
 
     def __init__(self, file: BinaryIO) -> None:
         """Raises InvalidArgument for what is no index of ours."""
@@ -78,14 +83,15 @@ class IndexFile:
             raise InvalidArgument("index: it is no EROFS image with blocks of 512 bytes")
         self._nids: dict[bytes, int] = {b"": self._super[5]}
         self._end = self._super[_SUPER_BLOCKS] * fmt.BLOCK_BYTES
-        self._shared = bytearray()
-        self._places: dict[bytes, int] = {}  # of what is in `_shared`
+        self._added = bytearray()  # to the end of the image
+        self._places: dict[bytes, int] = {}  # of the attributes in `_added`
 
     def look(self, path: bytes) -> DirectoryAttributes:
         """What the directory at `path` is; no link is followed.
 
         Raises:
             FileNotFoundError: there is nothing.
+            SymbolicLinkError: there, or on the way, is a symbolic link.
             NotADirectoryError: there, or on the way, is something else.
         """
         inode = self._inode(self._nid(path))
@@ -120,12 +126,40 @@ class IndexFile:
         self._file.seek(inode.nid << fmt.NID_BITS)
         self._file.write(fmt.EXTENDED_INODE.pack(*fields) + body)
 
+    def drop_deletions(self, path: bytes) -> None:
+        """Take overlayfs's deletions out of the directory at `path`. What is in it is not found again before `finish`.
+
+        Raises:
+            FileNotFoundError, NotADirectoryError: as `look`.
+        """
+        inode = self._inode(self._nid(path))
+        names = [one for number in range(_blocks(inode)) for one in self._names(inode, number)]
+        kept = [(name, nid, kind) for name, nid, kind in names if kind != _DEVICE or not self._is_deletion(nid)]
+        if len(kept) == len(names):
+            return
+        self._added = self._added.ljust(fmt.align(len(self._added), fmt.BLOCK_BYTES), b"\0")
+        block = (self._end + len(self._added)) // fmt.BLOCK_BYTES
+        content = directory_blocks(kept)
+        self._added += content
+        head = fmt.EXTENDED_INODE if inode.is_extended else fmt.COMPACT_INODE
+        at = inode.nid << fmt.NID_BITS
+        fields = list(head.unpack(self._read(at, head.size)))
+        size_field = 3 if inode.is_extended else 4
+        fields[0] = fmt.FLAT_PLAIN | (fmt.EXTENDED if inode.is_extended else 0)
+        fields[size_field : size_field + 2] = len(content), block
+        self._file.seek(at)
+        self._file.write(head.pack(*fields))
+
+    def _is_deletion(self, nid: int) -> bool:
+        _, _, mode, _, own, *_ = self._inode(nid).fields
+        return stat.S_ISCHR(mode) and not own
+
     def finish(self) -> None:
-        """Write the attributes of all directories, and the superblock of an image that is longer for it."""
-        if not self._shared:
+        """Write what came to the image's end, and the superblock of an image that is longer for it."""
+        if not self._added:
             return
         self._file.seek(self._end)
-        self._file.write(self._shared.ljust(fmt.align(len(self._shared), fmt.IMAGE_UNIT_BYTES), b"\0"))
+        self._file.write(self._added.ljust(fmt.align(len(self._added), fmt.IMAGE_UNIT_BYTES), b"\0"))
         blocks = self._file.tell() // fmt.BLOCK_BYTES
         block = bytearray(self._read(0, fmt.META_OFFSET))
         self._super[_SUPER_BLOCKS] = blocks
@@ -137,7 +171,8 @@ class IndexFile:
         self._file.seek(0)
         self._file.write(block)
         self._end = blocks * fmt.BLOCK_BYTES
-        self._shared.clear()
+        self._added.clear()
+        self._places.clear()
 
     def _share(self, path: bytes, xattrs: Mapping[bytes, bytes]) -> list[int]:
         """Where the attributes stand, as EROFS counts it: in units of 4 bytes."""
@@ -155,8 +190,8 @@ class IndexFile:
                     f'index: "{shown(path)}": {error}', hint="unpack this image with --snapshotter overlayfs"
                 ) from None
             if entry not in self._places:
-                self._places[entry] = (self._end + len(self._shared)) // 4
-                self._shared += entry
+                self._places[entry] = (self._end + len(self._added)) // 4
+                self._added += entry
             places.append(self._places[entry])
         return places
 
@@ -205,7 +240,7 @@ class IndexFile:
 
     def _child(self, directory: _Inode, name: bytes) -> int:
         """The number of a directory in a directory, whose names are sorted: blocks by their first name, and in them."""
-        first, last = 0, -(-directory.fields[3] // fmt.BLOCK_BYTES)
+        first, last = 0, _blocks(directory)
         while last - first > 1:
             middle = (first + last) // 2
             if next(self._names(directory, middle))[0] <= name:
@@ -214,6 +249,8 @@ class IndexFile:
                 last = middle
         for one, nid, file_type in self._names(directory, first):
             if one == name:
+                if file_type == _LINK:
+                    raise SymbolicLinkError(name)
                 if file_type != _DIRECTORY:
                     raise NotADirectoryError(name)
                 return nid
@@ -238,6 +275,10 @@ class IndexFile:
     def _read(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)
         return self._file.read(size)
+
+
+def _blocks(directory: _Inode) -> int:
+    return -(-directory.fields[3] // fmt.BLOCK_BYTES)
 
 
 def _decoded(entries: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -23,11 +23,20 @@ _PATHS_BYTES = 8 << 20
 
 
 class OverlayMarks:
-    """The marks of one layer. `attribute` is what marks opaque directories; `hides` is told the path of each."""
+    """The marks of one layer. `attribute` is what marks opaque directories; `hides` is told the path of each.
 
-    def __init__(self, attribute: str, hides: Callable[[bytes], None] | None = None) -> None:
+    `deletes_in` is told the directory of each deletion.
+    """
+
+    def __init__(
+        self,
+        attribute: str,
+        hides: Callable[[bytes], None] | None = None,
+        deletes_in: Callable[[bytes], None] | None = None,
+    ) -> None:
         self._attribute = attribute
         self._hides = hides
+        self._deletes_in = deletes_in
         self._opaque: set[bytes] = set()
         self._bytes_left = _PATHS_BYTES
 
@@ -41,6 +50,9 @@ class OverlayMarks:
             # The layer has the name itself. A file hides what is below anyway, a directory must be told to.
             if tree_removal.is_directory(directory.fd, name):
                 self.hide_below(directory, name)
+            return
+        if self._deletes_in is not None:
+            self._deletes_in(directory.path)
 
     def hide_below(self, directory: Directory, name: bytes) -> None:
         """Make the directory `name` of a directory opaque; b"." is the directory itself."""

@@ -58,6 +58,7 @@ def _tar_and_index(job: UnpackJob, stream_fd: int) -> UnpackResult:
             gid_map=job.gid_map,
             limits=job.limits,
             memory_bytes=int(job.limits.memory_bytes * _INDEX_SHARE),
+            has_parent=job.has_parent,
         )
         entries = 0
         with RawStream(stream_fd, job.compression, job.limits, sink=lambda piece: _write(tar_fd, piece)) as stream:
@@ -68,7 +69,6 @@ def _tar_and_index(job: UnpackJob, stream_fd: int) -> UnpackResult:
         tar_bytes = align(raw_bytes, BLOCK_BYTES)
         if tar_bytes > raw_bytes:  # the archive's end is missing, and the kernel reads whole blocks
             os.ftruncate(tar_fd, tar_bytes)
-        implied = tuple(index.implied)
         index_fd = os.open(job.directory / INDEX_NAME, os.O_RDWR | _NEW_FILE, _FILE_MODE)
         with os.fdopen(index_fd, "r+b", buffering=0) as output:
             index.write(output, tar=tar, tar_bytes=tar_bytes, diff_id=diff_id)
@@ -76,7 +76,10 @@ def _tar_and_index(job: UnpackJob, stream_fd: int) -> UnpackResult:
         diff_id=diff_id,
         raw_bytes=raw_bytes,
         entries=entries,
-        implied=implied,
+        implied=tuple(index.implied),
+        passed=tuple(index.passed),
+        deleting=tuple(index.deleting),
+        needs_parent=index.needs_parent,
         dropped_xattrs=_named(index.dropped_xattrs),
     )
 
@@ -93,6 +96,7 @@ def _extracted(job: UnpackJob, stream_fd: int) -> UnpackResult:
                 user_xattr=job.user_xattr,
                 uid_map=job.uid_map,
                 gid_map=job.gid_map,
+                has_parent=job.has_parent,
             )
             diff_id, raw_bytes = stream.finish()
     finally:
@@ -102,6 +106,9 @@ def _extracted(job: UnpackJob, stream_fd: int) -> UnpackResult:
         raw_bytes=raw_bytes,
         entries=stats.entries,
         implied=tuple(stats.implied),
+        passed=tuple(stats.passed),
+        deleting=tuple(stats.deleting),
+        needs_parent=stats.needs_parent,
         dropped_xattrs=_named(stats.dropped_xattrs),
     )
 

@@ -19,6 +19,7 @@ from .contract import IdRange, Limits, UnpackJob, UnpackResult
 
 _MESSAGE_MAX_CHARACTERS = 4096
 _COUNTS = ("raw_bytes", "entries", "peak_memory_bytes")
+_PATHS = ("implied", "passed", "deleting")
 _KINDS: dict[str, type[errors.OrlopError]] = {
     one.kind: one
     for one in (
@@ -34,8 +35,8 @@ _KINDS: dict[str, type[errors.OrlopError]] = {
 
 
 def encode_job(job: UnpackJob, directory: str) -> str:
-    """The job, with the directory as the helper sees it."""
-    return json.dumps({**asdict(job), "directory": directory})
+    """The job, with the directory as the helper sees it, where its mounts have been made."""
+    return json.dumps({**asdict(job), "directory": directory, "mounts": ()})
 
 
 def decode_job(text: str) -> UnpackJob:
@@ -49,6 +50,7 @@ def decode_job(text: str) -> UnpackJob:
         uid_map=_id_ranges(value["uid_map"]),
         gid_map=_id_ranges(value["gid_map"]),
         limits=Limits(**value["limits"]),
+        has_parent=value["has_parent"],
     )
 
 
@@ -62,10 +64,15 @@ def encode_result(result: UnpackResult) -> bytes:
         {
             "diff_id": str(result.diff_id),
             **{name: getattr(result, name) for name in _COUNTS},
-            "implied": base64.b64encode(b"".join(path + b"\0" for path in result.implied)).decode("ascii"),
+            **{name: _encoded_paths(getattr(result, name)) for name in _PATHS},
+            "needs_parent": result.needs_parent,
             "dropped_xattrs": dict(result.dropped_xattrs),
         }
     ).encode("ascii")
+
+
+def _encoded_paths(paths: tuple[bytes, ...]) -> str:
+    return base64.b64encode(b"".join(path + b"\0" for path in paths)).decode("ascii")
 
 
 def encode_error(error: errors.OrlopError) -> bytes:
@@ -97,20 +104,30 @@ def decode_result(data: bytes) -> UnpackResult:
         raise _error(value["error"])
     try:
         diff_id = Digest.parse(str(value.get("diff_id")))
-        implied = base64.b64decode(value.get("implied", ""), validate=True)
-    except (errors.InvalidArgument, TypeError, binascii.Error) as error:
+    except errors.InvalidArgument as error:
         raise ValueError(str(error)) from None
-    if implied and not implied.endswith(b"\0"):
-        raise ValueError("implied is cut off")
     dropped = value.get("dropped_xattrs", {})
     if not isinstance(dropped, dict) or not all(map(_is_count, dropped.values())):
         raise ValueError("dropped_xattrs are no counts")
     return UnpackResult(
         diff_id=diff_id,
-        implied=tuple(implied.split(b"\0")[:-1]),
+        needs_parent=value.get("needs_parent") is True,
         dropped_xattrs={_one_line(name): count for name, count in dropped.items()},
+        implied=_paths(value, "implied"),
+        passed=_paths(value, "passed"),
+        deleting=_paths(value, "deleting"),
         **{name: _count(value, name) for name in _COUNTS},
     )
+
+
+def _paths(value: dict[str, Any], name: str) -> tuple[bytes, ...]:
+    try:
+        paths = base64.b64decode(value.get(name, ""), validate=True)
+    except (TypeError, binascii.Error) as error:
+        raise ValueError(str(error)) from None
+    if paths and not paths.endswith(b"\0"):
+        raise ValueError(f"{name} is cut off")
+    return tuple(paths.split(b"\0")[:-1])
 
 
 def _count(value: dict[str, Any], name: str) -> int:

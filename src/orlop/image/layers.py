@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orlop.archive.contract import UnpackJob
+from orlop.archive.contract import LayerMount, UnpackJob
 from orlop.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, OrlopError
 from orlop.oci.field_checks import shown
 from orlop.oci.media_types import LAYER_COMPRESSION
+from orlop.snapshot.contract import NeedsParent
 
 from .concurrency import all_of, end_all, in_thread, next_of, opened_in_thread
 from .contract import UNCOMPRESSED, Event, Step
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     # It takes the stream's file descriptor over, and closes it when nobody will read it any more.
     Unpack = Callable[[UnpackJob, int], Coroutine[object, object, UnpackResult]]
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
@@ -54,6 +58,11 @@ class Layer:
         """
         self.check()
         return LAYER_COMPRESSION[self.descriptor.media_type]
+
+    @property
+    def has_parent(self) -> bool:
+        """Whether it stands on others: a chain of one is its own diff id."""
+        return self.chain_id != self.diff_id
 
     def check(self) -> None:
         """Raise InvalidArgument where it cannot be unpacked."""
@@ -90,7 +99,7 @@ class LayerWork:
         self._watcher = watcher
         self._turn = asyncio.Semaphore(at_once)
         self._labels = dict(labels or {})
-        self._implied: dict[str, tuple[bytes, ...]] = {}  # of what was unpacked, by key, until it is committed
+        self._results: dict[str, UnpackResult] = {}  # of what was unpacked, by key, until it is committed
 
     async def fetch_all(self, blobs: Sequence[Descriptor]) -> None:
         """Have all blobs in the store."""
@@ -119,7 +128,7 @@ class LayerWork:
         parent = ""
         try:
             for layer, key in zip(layers, keys, strict=True):
-                await in_thread(self._commit, snapshotter, layer, await next_of(key, keys), parent)
+                await self._put_on(parent, layer, await next_of(key, keys), snapshotter, unpack)
                 parent = str(layer.chain_id)
         except BaseException as error:
             try:
@@ -129,6 +138,18 @@ class LayerWork:
                 made = [key.result() for key in keys if not key.cancelled() and key.exception() is None]
                 await in_thread(_discard, snapshotter, made, error)
             raise
+
+    async def _put_on(self, parent: str, layer: Layer, key: str, snapshotter: Snapshotter, unpack: Unpack) -> None:
+        """Commit a layer that was unpacked apart; from the store, on its parent, where it cannot be had otherwise."""
+        try:
+            await in_thread(self._commit, snapshotter, layer, key, parent)
+        except NeedsParent as reason:
+            _log.info(
+                "layer %s is unpacked once more, on top of its parent: %s", layer.descriptor.digest, reason.message
+            )
+            async with self._turn:
+                await in_thread(snapshotter.remove, key)
+                await self._stacked(layer, parent, snapshotter, unpack)
 
     async def _one_on_another(self, layers: Sequence[Layer], snapshotter: Snapshotter, unpack: Unpack) -> None:
         fetched = [asyncio.ensure_future(self._fetch_in_turn(layer.descriptor)) for layer in layers]
@@ -184,16 +205,18 @@ class LayerWork:
         key = f"extract-{secrets.token_hex(8)} {layer.chain_id}"
         try:
             await in_thread(snapshotter.prepare, key, parent)
-            target = await in_thread(snapshotter.layer_target, key)
+            target = await in_thread(snapshotter.layer_target, key, on_parent=bool(parent))
             job = UnpackJob(
                 form=target.form.value,
                 directory=target.directory,
                 compression=layer.compression,
                 user_xattr=target.user_xattr,
+                mounts=tuple(LayerMount(one.type, one.source, one.options) for one in target.mounts),
+                has_parent=layer.has_parent,
             )
             result = await extract(job)
             layer.must_be(result)
-            self._implied[key] = result.implied
+            self._results[key] = result
             # Not before: others believe the label.
             await in_thread(add_labels, self._content, layer.descriptor.digest, {UNCOMPRESSED: str(layer.diff_id)})
         except BaseException as error:
@@ -207,7 +230,17 @@ class LayerWork:
         if not key:
             return
         try:
-            snapshotter.commit(str(layer.chain_id), key, parent=parent or None, implied=self._implied.pop(key))
+            result = self._results.pop(key)
+            if result.needs_parent:
+                raise NeedsParent("a hard link of the layer has its target in a layer below")
+            snapshotter.commit(
+                str(layer.chain_id),
+                key,
+                parent=parent or None,
+                implied=result.implied,
+                passed=result.passed,
+                deleting=result.deleting,
+            )
         except AlreadyExists:  # another process was faster: the same chain id is the same content
             snapshotter.remove(key)
 

@@ -68,10 +68,10 @@ class NamespacedSnapshotter:
         """A new read-only snapshot of a committed one; how to mount it."""
         return self._make(key, parent, checked_labels(labels), self._backing.view)
 
-    def layer_target(self, key: str) -> LayerTarget:
-        """Where the layer of an active snapshot goes."""
+    def layer_target(self, key: str, *, on_parent: bool = False) -> LayerTarget:
+        """Where the layer of an active snapshot goes; with `on_parent`, on top of what its parent shows."""
         with self._own_names():
-            return self._backing.layer_target(self._found(key))
+            return self._backing.layer_target(self._found(key), on_parent=on_parent)
 
     def commit(
         self,
@@ -81,10 +81,13 @@ class NamespacedSnapshotter:
         parent: str | None = None,
         labels: Mapping[str, str] | None = None,
         implied: Sequence[bytes] = (),
+        passed: Sequence[bytes] = (),
+        deleting: Sequence[bytes] = (),
     ) -> None:
         """Make an active snapshot a committed one. All of it is durable then.
 
         Raises:
+            NeedsParent: the layer can only be unpacked on top of its parent; the active snapshot is still there.
             AlreadyExists: there is a snapshot of this name; the active one is still there.
             InvalidArgument: `parent` where `takes_layers_apart` is false, or where the snapshot has a parent already.
         """
@@ -100,7 +103,13 @@ class NamespacedSnapshotter:
             try:
                 with self._own_names():
                     self._backing.commit(
-                        committed, active, parent=backing_parent, labels=_passed_on(new), implied=implied
+                        committed,
+                        active,
+                        parent=backing_parent,
+                        labels=_passed_on(new),
+                        implied=implied,
+                        passed=passed,
+                        deleting=deleting,
                     )
             except AlreadyExists:
                 # It may be one whose record was lost in a crash: the snapshotter says that it is whole.

@@ -9,7 +9,9 @@ A snapshot is a state of a root file system. A *committed* one has a name, is ne
 A layer becomes a snapshot like this: `prepare`, then `layer_target` says where and in which form the unpacker puts
 the layer, then `commit` under the layer's chain id, with what the unpacker says is `implied`. Where
 `takes_layers_apart` is true, layers need no parent until they are committed: several are prepared without one,
-unpacked at the same time, and committed in order with `parent`.
+unpacked at the same time, and committed in order with `parent`. Of a few such layers only the parent tells where their
+files belong: then `commit` raises `NeedsParent`, and the layer is unpacked again, in a snapshot that was prepared with
+its parent, where `layer_target` with `on_parent` says.
 
 A record is on disk before what it describes, and removed after it: after a crash at any moment, `cleanup` finds
 directories without a record and records whose making did not end, and removes both. Methods raise `NotFound` for an
@@ -23,9 +25,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
+from orlop.errors import FailedPrecondition
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+
+class NeedsParent(FailedPrecondition):
+    """A layer that was unpacked apart has something at a place that is a symbolic link below."""
 
 
 class Kind(Enum):
@@ -46,11 +54,15 @@ class LayerForm(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerTarget:
-    """Where one layer goes: `directory` is there and belongs to the caller until `commit` or `remove`."""
+    """Where one layer goes: `directory` is there and belongs to the caller until `commit` or `remove`.
+
+    Where there are `mounts`, the layer goes to the place where the caller makes them, and not to the directory itself.
+    """
 
     form: LayerForm
     directory: Path
     user_xattr: bool = False  # overlay's opaque marks are user.overlay.* instead of trusted.overlay.*
+    mounts: tuple[Mount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +111,8 @@ class Snapshotter(Protocol):
     def view(self, key: str, parent: str, *, labels: Mapping[str, str] | None = None) -> list[Mount]:
         """A new read-only snapshot of a committed one; how to mount it."""
 
-    def layer_target(self, key: str) -> LayerTarget:
-        """Where the layer of an active snapshot goes."""
+    def layer_target(self, key: str, *, on_parent: bool = False) -> LayerTarget:
+        """Where the layer of an active snapshot goes; with `on_parent`, on top of what its parent shows."""
 
     def commit(
         self,
@@ -110,14 +122,20 @@ class Snapshotter(Protocol):
         parent: str | None = None,
         labels: Mapping[str, str] | None = None,
         implied: Sequence[bytes] = (),
+        passed: Sequence[bytes] = (),
+        deleting: Sequence[bytes] = (),
     ) -> None:
         """Make an active snapshot a committed one. All of it is durable then.
 
         `parent` puts a snapshot that was prepared without a parent on top of a committed one. `implied` are the
         directories of a layer that only lower layers describe, b"" for the root: they get mode, owner, extended
         attributes and time of the uppermost layer below that has them, unless something in between hides that.
+        `passed` were such directories. In those that are `deleting`, deletions go where no layer below has the
+        directory: there is nothing to delete, and overlayfs would show them as files that nobody can open.
 
         Raises:
+            NeedsParent: one of `implied` or `passed` is a symbolic link below. Nothing has been committed; the snapshot
+                may have been changed, and is of no use but to be removed.
             InvalidArgument: `parent` where `takes_layers_apart` is false, or where the snapshot has a parent already.
         """
 

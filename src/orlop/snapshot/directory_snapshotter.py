@@ -23,6 +23,7 @@ from orlop.linux.errno_text import errno_advice, errno_name_and_text
 from orlop.linux.fstab_mount import detach, mount_points_below
 from orlop.snapshot.contract import Kind, LayerTarget, Mount, SnapshotInfo, Usage
 from orlop.snapshot.directory_cursor import open_directory
+from orlop.snapshot.implied_directories import Apart
 from orlop.snapshot.records import MAKING, READY, Record, Records
 from orlop.snapshot.snapshot_locks import SnapshotLocks
 from orlop.snapshot.space_reserve import SpaceReserve
@@ -73,7 +74,7 @@ class DirectorySnapshotter(ABC):
     # What an implementation decides.
 
     @abstractmethod
-    def layer_target(self, key: str) -> LayerTarget:
+    def layer_target(self, key: str, *, on_parent: bool = False) -> LayerTarget:
         """See the contract."""
 
     @abstractmethod
@@ -85,8 +86,8 @@ class DirectorySnapshotter(ABC):
         """How to mount a snapshot."""
 
     @abstractmethod
-    def _inherit(self, directory: Path, implied: Sequence[bytes], parents: list[Path]) -> None:
-        """Give directories of an active snapshot that only lower layers describe what these say. See the contract."""
+    def _settle(self, directory: Path, apart: Apart, parents: list[Path]) -> None:
+        """Have an active snapshot's layer on top of the parents, without which it was unpacked. See `settle`."""
 
     def _finish(self, directory: Path) -> None:
         """Make what is in an active snapshot durable."""
@@ -110,6 +111,8 @@ class DirectorySnapshotter(ABC):
         parent: str | None = None,
         labels: Mapping[str, str] | None = None,
         implied: Sequence[bytes] = (),
+        passed: Sequence[bytes] = (),
+        deleting: Sequence[bytes] = (),
     ) -> None:
         """Make an active snapshot a committed one. All of it is durable then."""
         _check_name(name)
@@ -121,8 +124,8 @@ class DirectorySnapshotter(ABC):
                 self._discard_if_crashed(holder, name)
             directory = self.directory(record.id)
             with _as_kernel_error(f'cannot commit snapshot "{key}"'):
-                if implied and parents:
-                    self._inherit(directory, implied, parents)
+                if deleting or (parents and (implied or passed)):
+                    self._settle(directory, Apart(implied, passed, deleting), parents)
                 self._finish(directory)
                 usage = tree_usage(directory)
             self._records.commit(record.id, name, usage, parent=parent or "", labels=labels)

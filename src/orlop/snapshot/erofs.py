@@ -7,7 +7,7 @@
 
 A container's root file system is one overlay over the layers' mounts. `mounts` sees to it that these are there, also
 after a reboot; they go with their layer. A committed snapshot without a layer is an upper directory that somebody
-wrote, and takes part in overlays as such.
+wrote, and takes part in overlays as such. So does a layer that could only be unpacked on top of its parent.
 """
 
 from __future__ import annotations
@@ -21,14 +21,13 @@ from orlop.errors import FailedPrecondition
 from orlop.snapshot.contract import Kind, LayerForm, LayerTarget, Mount
 from orlop.snapshot.directory_snapshotter import DirectorySnapshotter, sync_file_system
 from orlop.snapshot.erofs_mount import INDEX_NAME, TAR_NAME, is_mounted, mount_layer
-from orlop.snapshot.implied_directories import inherit, opened_tree
+from orlop.snapshot.implied_directories import inherit, opened_tree, settle
 from orlop.snapshot.overlay import make_upper_directory, overlay_mounts, overlay_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from orlop.snapshot.implied_directories import LayerDirectories
+    from orlop.snapshot.implied_directories import Apart, LayerDirectories
 
 
 class ErofsSnapshotter(DirectorySnapshotter):
@@ -41,9 +40,12 @@ class ErofsSnapshotter(DirectorySnapshotter):
         super().__init__(root)
         self._options = overlay_options(user_xattr=False)  # EROFS is not mounted in user namespaces
 
-    def layer_target(self, key: str) -> LayerTarget:
-        """A directory of its own for the two files."""
+    def layer_target(self, key: str, *, on_parent: bool = False) -> LayerTarget:
+        """A directory of its own for the two files; or an overlay, whose upper directory the layer becomes."""
         directory = self.directory(self._active(key).id) / "layer"
+        if on_parent:
+            upper, mounts = directory.parent / "fs", tuple(self.mounts(key))
+            return LayerTarget(form=LayerForm.APPLIED, directory=upper, mounts=mounts)
         directory.mkdir(mode=0o700, exist_ok=True)
         return LayerTarget(form=LayerForm.TAR_INDEX, directory=directory)
 
@@ -57,15 +59,15 @@ class ErofsSnapshotter(DirectorySnapshotter):
         self._mount_layers(parents)
         return overlay_mounts(directory, kind, [parent / "fs" for parent in parents], self._options)
 
-    def _inherit(self, directory: Path, implied: Sequence[bytes], parents: list[Path]) -> None:
+    def _settle(self, directory: Path, apart: Apart, parents: list[Path]) -> None:
         with ExitStack() as stack:
             below = [_opened(parent, stack) for parent in parents]
             if (directory / "layer").exists():
                 index = IndexFile(stack.enter_context((directory / "layer" / INDEX_NAME).open("r+b")))
-                inherit(index, implied, below)
+                settle(index, apart, below)
                 index.finish()
             else:
-                inherit(opened_tree(directory / "fs", stack), implied, below)
+                settle(opened_tree(directory / "fs", stack), apart, below)
 
     def _finish(self, directory: Path) -> None:
         if (directory / "layer").exists():

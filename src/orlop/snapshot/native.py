@@ -13,8 +13,9 @@ from orlop.snapshot.directory_snapshotter import DirectorySnapshotter
 from orlop.snapshot.tree_copy import copy_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
+
+    from orlop.snapshot.implied_directories import Apart
 
 _ROOT_MODE = 0o755
 
@@ -25,8 +26,9 @@ class NativeSnapshotter(DirectorySnapshotter):
     name = "native"
     takes_layers_apart = False
 
-    def layer_target(self, key: str) -> LayerTarget:
+    def layer_target(self, key: str, *, on_parent: bool = False) -> LayerTarget:
         """The directory with the parent's files, on which the layer is applied."""
+        del on_parent  # it always is
         return LayerTarget(form=LayerForm.APPLIED, directory=self.directory(self._active(key).id) / "fs")
 
     def _fill(self, directory: Path, kind: Kind, parents: list[Path]) -> None:
@@ -37,8 +39,8 @@ class NativeSnapshotter(DirectorySnapshotter):
         if parents and kind is Kind.ACTIVE:
             copy_tree(parents[0] / "fs", root)
 
-    def _inherit(self, directory: Path, implied: Sequence[bytes], parents: list[Path]) -> None:
-        """They are as below: the layer was applied to a copy of that."""
+    def _settle(self, directory: Path, apart: Apart, parents: list[Path]) -> None:
+        """All is as it is below: the layer was applied to a copy of that."""
 
     def _mounts(self, directory: Path, kind: Kind, parents: list[Path]) -> list[Mount]:
         is_shown_as_it_is = kind is Kind.VIEW and parents

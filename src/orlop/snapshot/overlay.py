@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING
 from orlop.errors import FailedPrecondition
 from orlop.snapshot.contract import Kind, LayerForm, LayerTarget, Mount
 from orlop.snapshot.directory_snapshotter import DirectorySnapshotter
-from orlop.snapshot.implied_directories import inherit, opened_tree
+from orlop.snapshot.implied_directories import inherit, opened_tree, settle
 from orlop.snapshot.tree_removal import remove_tree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from orlop.snapshot.implied_directories import Apart
 
 _PARAMETERS = Path("/sys/module/overlay/parameters")
 # What the kernel or the distribution may have switched on for all overlays, and we cannot have: a layer has to make
@@ -49,9 +51,11 @@ class OverlaySnapshotter(DirectorySnapshotter):
         self._user_xattr = is_in_user_namespace()
         self._options = overlay_options(user_xattr=self._user_xattr)
 
-    def layer_target(self, key: str) -> LayerTarget:
-        """The layer's directory, for whiteouts in overlay form."""
+    def layer_target(self, key: str, *, on_parent: bool = False) -> LayerTarget:
+        """The layer's directory, for whiteouts in overlay form; or an overlay with it as the upper directory."""
         directory = self.directory(self._active(key).id) / "fs"
+        if on_parent:
+            return LayerTarget(form=LayerForm.APPLIED, directory=directory, mounts=tuple(self.mounts(key)))
         return LayerTarget(form=LayerForm.OVERLAY, directory=directory, user_xattr=self._user_xattr)
 
     def _fill(self, directory: Path, kind: Kind, parents: list[Path]) -> None:
@@ -63,10 +67,10 @@ class OverlaySnapshotter(DirectorySnapshotter):
         if self._volatile and kind is Kind.ACTIVE:
             (directory / "boot").symlink_to(boot_id())
 
-    def _inherit(self, directory: Path, implied: Sequence[bytes], parents: list[Path]) -> None:
+    def _settle(self, directory: Path, apart: Apart, parents: list[Path]) -> None:
         with ExitStack() as stack:
             layer, *below = [opened_tree(path / "fs", stack) for path in (directory, *parents)]
-            inherit(layer, implied, below)
+            settle(layer, apart, below)
 
     def _mounts(self, directory: Path, kind: Kind, parents: list[Path]) -> list[Mount]:
         options = list(self._options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections import deque
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,17 +79,17 @@ def test_a_directory_that_was_deleted_and_has_something_in_it_is_a_new_one() -> 
     tree = LayerTree(Limits(), memory_bytes=1 << 20, uids=IdMap((), "uid"), gids=IdMap((), "gid"))
     for one in (entry(".wh.a"), file("a/b/f"), entry("o/.wh..wh..opq"), file("o/b/f"), file("c/d/f"), file("c/d")):
         tree.add(one)
-    assert tree.implied_paths() == [b"", b"o", b"c"]
+    assert list(tree.implied.values()) == [b"", b"o", b"c"]
+    assert tree.passed == [b"c/d"]
     assert paths(entry(".wh.a"), file("a/b/f"))["a"].xattrs == {"trusted.overlay.opaque": b"y"}
 
 
 def test_too_long_paths_of_directories_without_entry_are_refused() -> None:
-    tree = LayerTree(Limits(), memory_bytes=1 << 23, uids=IdMap((), "uid"), gids=IdMap((), "gid"))
+    tree = LayerTree(Limits(), memory_bytes=1 << 24, uids=IdMap((), "uid"), gids=IdMap((), "gid"))
     long = "/".join(["n" * 250] * 15)
-    for number in range(3000):
-        tree.add(file(f"{long}/{number}/f"))
+    files = [file(f"{long}/{number}/f") for number in range(3000)]
     with pytest.raises(InvalidArgument, match="too many directories have no entry of their own"):
-        tree.implied_paths()
+        deque(map(tree.add, files))
 
 
 def test_attributes_that_no_file_gets_are_counted() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from orlop.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
-from orlop.snapshot.contract import Kind, LayerForm, LayerTarget, Mount, SnapshotInfo, Usage
+from orlop.snapshot.contract import Kind, LayerForm, LayerTarget, Mount, NeedsParent, SnapshotInfo, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,9 +40,10 @@ class FakeSnapshotter:
     def view(self, key: str, parent: str, *, labels: Mapping[str, str] | None = None) -> list[Mount]:
         return self._make(key, Kind.VIEW, parent, labels)
 
-    def layer_target(self, key: str) -> LayerTarget:
+    def layer_target(self, key: str, *, on_parent: bool = False) -> LayerTarget:
         self._record(key)
-        return LayerTarget(form=LayerForm.OVERLAY, directory=self.path(key) / "fs")
+        form = LayerForm.APPLIED if on_parent else LayerForm.OVERLAY
+        return LayerTarget(form=form, directory=self.path(key) / "fs")
 
     def commit(
         self,
@@ -52,8 +53,13 @@ class FakeSnapshotter:
         parent: str | None = None,
         labels: Mapping[str, str] | None = None,
         implied: Sequence[bytes] = (),
+        passed: Sequence[bytes] = (),
+        deleting: Sequence[bytes] = (),
     ) -> None:
-        del implied
+        """`passed` that is not empty needs the parent."""
+        del implied, deleting
+        if passed:
+            raise NeedsParent(f"{key}: {passed!r}")
         record = self._record(key)
         if record["kind"] != Kind.ACTIVE.value:
             raise FailedPrecondition(f"{key}: is not active")

@@ -13,22 +13,24 @@ from orlop.snapshot.contract import Kind, LayerTarget, Mount
 from orlop.snapshot.directory_snapshotter import DirectorySnapshotter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from orlop.snapshot.implied_directories import Apart
 
 
 class _Snapshotter(DirectorySnapshotter):
     name = "simple"
     takes_layers_apart = False
 
-    def layer_target(self, key: str) -> LayerTarget:
+    def layer_target(self, key: str, *, on_parent: bool = False) -> LayerTarget:
         raise NotImplementedError
 
     def _fill(self, directory: Path, kind: Kind, parents: list[Path]) -> None:
         (directory / kind.value).write_text(" ".join(parent.name for parent in parents))
 
-    def _inherit(self, directory: Path, implied: Sequence[bytes], parents: list[Path]) -> None:
-        (directory / "implied").write_text(f"{list(implied)} {[parent.name for parent in parents]}")
+    def _settle(self, directory: Path, apart: Apart, parents: list[Path]) -> None:
+        (directory / "apart").write_text(f"{[list(one) for one in apart]} {[parent.name for parent in parents]}")
 
     def _mounts(self, directory: Path, kind: Kind, parents: list[Path]) -> list[Mount]:
         del kind, parents
@@ -62,9 +64,18 @@ def test_implied_directories_are_looked_for_in_all_that_is_below(snapshotter: _S
     for name, parent in (("base", ""), ("middle", "base"), ("top", "middle")):
         snapshotter.prepare(f"{name}-work", parent)
         snapshotter.commit(name, f"{name}-work", implied=[b"a"])
-    assert not (snapshotter.directory(1) / "implied").exists()
-    assert (snapshotter.directory(2) / "implied").read_text() == "[b'a'] ['1']"
-    assert (snapshotter.directory(3) / "implied").read_text() == "[b'a'] ['2', '1']"
+    assert not (snapshotter.directory(1) / "apart").exists()
+    assert (snapshotter.directory(2) / "apart").read_text() == "[[b'a'], [], []] ['1']"
+    assert (snapshotter.directory(3) / "apart").read_text() == "[[b'a'], [], []] ['2', '1']"
+
+
+def test_deletions_are_looked_at_in_the_lowest_layer_too(snapshotter: _Snapshotter) -> None:
+    snapshotter.prepare("work")
+    snapshotter.commit("base", "work", implied=[b""], passed=[b"b"], deleting=[b"c"])
+    assert (snapshotter.directory(1) / "apart").read_text() == "[[b''], [b'b'], [b'c']] []"
+    snapshotter.prepare("work", "base")
+    snapshotter.commit("top", "work", passed=[b"b"])
+    assert (snapshotter.directory(2) / "apart").read_text() == "[[], [b'b'], []] ['1']"
 
 
 def test_parents_are_given_the_nearest_first(snapshotter: _Snapshotter) -> None:
