@@ -73,7 +73,7 @@ class _Inode(NamedTuple):
 
 
 class IndexFile:
-    """An index, not mounted. Attributes are set first, then deletions dropped; `finish` ends that."""
+    """An index, not mounted. `set_attributes` and `drop_deletions` change it, and `finish` ends that."""
 
     def __init__(self, file: BinaryIO) -> None:
         """Raises InvalidArgument for what is no index of ours."""
@@ -85,6 +85,7 @@ class IndexFile:
         self._end = self._super[_SUPER_BLOCKS] * fmt.BLOCK_BYTES
         self._added = bytearray()  # to the end of the image
         self._places: dict[bytes, int] = {}  # of the attributes in `_added`
+        self._moved: dict[int, tuple[int, int]] = {}  # directories in `_added`: by nid, their size and first block
 
     def look(self, path: bytes) -> DirectoryAttributes:
         """What the directory at `path` is; no link is followed.
@@ -127,7 +128,7 @@ class IndexFile:
         self._file.write(fmt.EXTENDED_INODE.pack(*fields) + body)
 
     def drop_deletions(self, path: bytes) -> None:
-        """Take overlayfs's deletions out of the directory at `path`. What is in it is not found again before `finish`.
+        """Take overlayfs's deletions out of the directory at `path`: `finish` puts a new one at the image's end.
 
         Raises:
             FileNotFoundError, NotADirectoryError: as `look`.
@@ -138,16 +139,19 @@ class IndexFile:
         if len(kept) == len(names):
             return
         self._added = self._added.ljust(fmt.align(len(self._added), fmt.BLOCK_BYTES), b"\0")
-        block = (self._end + len(self._added)) // fmt.BLOCK_BYTES
         content = directory_blocks(kept)
+        self._moved[inode.nid] = len(content), (self._end + len(self._added)) // fmt.BLOCK_BYTES
         self._added += content
-        head = fmt.EXTENDED_INODE if inode.is_extended else fmt.COMPACT_INODE
-        at = inode.nid << fmt.NID_BITS
-        fields = list(head.unpack(self._read(at, head.size)))
-        size_field = 3 if inode.is_extended else 4
-        fields[0] = fmt.FLAT_PLAIN | (fmt.EXTENDED if inode.is_extended else 0)
-        fields[size_field : size_field + 2] = len(content), block
-        self._file.seek(at)
+
+    def _move(self, nid: int, size: int, block: int) -> None:
+        """Have an inode say where its directory is now."""
+        is_extended = self._inode(nid).is_extended
+        head = fmt.EXTENDED_INODE if is_extended else fmt.COMPACT_INODE
+        fields = list(head.unpack(self._read(nid << fmt.NID_BITS, head.size)))
+        size_field = 3 if is_extended else 4
+        fields[0] = fmt.FLAT_PLAIN | (fmt.EXTENDED if is_extended else 0)
+        fields[size_field : size_field + 2] = size, block
+        self._file.seek(nid << fmt.NID_BITS)
         self._file.write(head.pack(*fields))
 
     def _is_deletion(self, nid: int) -> bool:
@@ -161,6 +165,9 @@ class IndexFile:
         self._file.seek(self._end)
         self._file.write(self._added.ljust(fmt.align(len(self._added), fmt.IMAGE_UNIT_BYTES), b"\0"))
         blocks = self._file.tell() // fmt.BLOCK_BYTES
+        for nid, (size, block) in self._moved.items():
+            self._move(nid, size, block)
+        self._moved.clear()
         block = bytearray(self._read(0, fmt.META_OFFSET))
         self._super[_SUPER_BLOCKS] = blocks
         fmt.SUPER.pack_into(block, fmt.SUPER_OFFSET, *self._super)

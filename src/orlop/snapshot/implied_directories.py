@@ -48,7 +48,7 @@ class LayerDirectories(Protocol):
         """Make it this."""
 
     def drop_deletions(self, path: bytes) -> None:
-        """Remove the deletions from the directory, and not from those in it. Not before all attributes are set.
+        """Remove the deletions from the directory, and not from those in it.
 
         Raises:
             FileNotFoundError, NotADirectoryError: as `look`.
