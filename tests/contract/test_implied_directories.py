@@ -261,7 +261,7 @@ def test_so_it_is_where_layers_are_prepared_on_their_parents(snapshotter: Direct
     assert shown["srv/www"]["xattrs"] == {"user.a": b"1", "user.b": b"2" * 900}
 
 
-# Where a deletion is all that a layer has in a directory, containerd makes that directory, and so do we; umoci does not.
+# Where a deletion is all that a layer has in a directory, containerd makes the directory, and so do we; umoci does not.
 NOT_UMOCIS = {"in the lowest layer": ["new"], "in a directory without entry": ["new", "new/er"]}
 
 

@@ -62,6 +62,12 @@ def noise_image(makers: Makers) -> str:
 
 
 @pytest.fixture(scope="session")
+def linked_image(makers: Makers) -> str:
+    """An image with files behind links of lower layers."""
+    return makers.behind_links()
+
+
+@pytest.fixture(scope="session")
 def podman_image(makers: Makers) -> str:
     """An image that can be run, made by podman."""
     return makers.podman()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dropin.podman import Podman, configuration_for
 from dropin.tool import Tool
 from registry.images import skopeo
+from tar_bytes import END, directory, file, hard_link, symlink
 
 from .rich_tree import CAPABILITY, NOT_UTF8, change_again, change_tree, make_tree
 
@@ -37,6 +38,20 @@ WORKDIR /data
 ENV GREETING=hello
 CMD ["sh", "-c", "echo $GREETING $(id -u):$(id -g) $(pwd) $(cat z/b/g)"]
 """
+
+
+_LAYERS_BEHIND_LINKS = (
+    b"".join([
+        directory(b"./", mtime=1), directory(b"usr", mtime=2), directory(b"usr/bin", mode=0o751, uid=4, mtime=3),
+        file(b"usr/bin/sh", b"sh", mode=0o4755), file(b"usr/bin/old", b"old"), symlink(b"bin", b"usr/bin"),
+        symlink(b"sbin", b"/bin"), END,
+    ]),
+    b"".join([*(file(b"bin/%d" % number, b"%d" % number) for number in range(3000)), file(b"bin/.wh.old"), END]),
+    b"".join([
+        file(b"sbin/more", b"more"), hard_link(b"second", b"bin/1"), directory(b"opt", mtime=5), file(b"opt/.wh.never"),
+        file(b"opt/f"), END,
+    ]),
+)  # fmt: skip
 
 
 class Makers:
@@ -90,6 +105,17 @@ class Makers:
             path.write_bytes(layer())
             self.tool("raw", "add-layer", "--image", f"{layout}:latest", path)
         return self._pushed(f"oci:{layout}:latest", "by-hand")
+
+    def behind_links(self) -> str:
+        """Layers whose files stand behind links of lower layers, as tools write them that know no lower layer."""
+        layout = self._directory / "behind-links"
+        self.tool("init", "--layout", layout)
+        self.tool("new", "--image", f"{layout}:latest")
+        for number, layer in enumerate(_LAYERS_BEHIND_LINKS):
+            path = self._directory / f"behind-links-{number}.tar"
+            path.write_bytes(layer)
+            self.tool("raw", "add-layer", "--image", f"{layout}:latest", path)
+        return self._pushed(f"oci:{layout}:latest", "behind-links")
 
     def buildah(self) -> str:
         """Three layers, committed by buildah with a docker manifest."""

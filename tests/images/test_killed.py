@@ -87,6 +87,18 @@ def begun(orlop: Orlop, contents: dict[str, bytes]) -> set[str]:
     return found - orlop.blobs()
 
 
+def is_on_parent(orlop: Orlop) -> bool:
+    """Whether a layer is being unpacked on top of those below."""
+    return any("lowerdir=" in text for text in map(_text, orlop.state.glob("**/config.json")))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:  # the helper has just ended
+        return ""
+
+
 def kill_after(orlop: Orlop, image: str, snapshotter: str, seconds: float) -> bool:
     """Begin a pull and kill it after so long; whether it was alive until then."""
     command = [*orlop.command, "--snapshotter", snapshotter, "pull", "--plain-http", image]
@@ -142,6 +154,34 @@ def test_a_pull_killed_at_any_moment(
     assert killed >= MOMENTS // 2
     assert cached
     assert resumed
+
+
+@pytest.mark.parametrize("snapshotter", ["erofs", "overlayfs"])
+def test_a_pull_killed_while_a_layer_is_unpacked_on_its_parent(
+    new_orlop: NewOrlop, directory: Path, linked_image: str, snapshotter: str
+) -> None:
+    never_killed, orlop = new_orlop("never-killed"), new_orlop("killed")
+    never_killed.pull(linked_image, snapshotter=snapshotter)
+    command = [*orlop.command, "--snapshotter", snapshotter, "pull", "--plain-http", linked_image]
+    with subprocess.Popen(
+        command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=orlop.environment
+    ) as process:
+        wait_until(lambda: is_on_parent(orlop), "a helper with an overlay of the layers below")
+        process.kill()
+    wait_until(lambda: not helpers_of(directory), "the end of the helpers")
+    orlop("prune")
+    assert orlop.is_empty()
+    orlop.pull(linked_image, snapshotter=snapshotter)
+    for one in (never_killed, orlop):
+        one("prune")
+    found, expected = (  # overlayfs keeps what makes whiteouts in its work directory, by the number of an inode
+        {path for path in files_of(one) if "/work/work/#" not in path} for one in (orlop, never_killed)
+    )
+    assert found == expected
+    for one in (never_killed, orlop):
+        with one.mounted(linked_image, snapshotter=snapshotter) as target:
+            assert (target / "usr/bin/2999").read_text() == "2999"
+            assert sorted(path.name for path in target.iterdir()) == ["bin", "opt", "sbin", "second", "usr"]
 
 
 @pytest.mark.parametrize("snapshotter", ["erofs", "overlayfs"])

@@ -28,7 +28,15 @@ pytestmark = [
 ]
 
 # Who makes the image, and how many entries it has at least: an empty tree equals an empty tree.
-IMAGES = {"umoci": 40, "umoci_zstd": 40, "umoci_docker": 40, "by_hand": 15, "buildah": 40, "podman": 250}
+IMAGES = {
+    "umoci": 40,
+    "umoci_zstd": 40,
+    "umoci_docker": 40,
+    "by_hand": 15,
+    "behind_links": 3000,
+    "buildah": 40,
+    "podman": 250,
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +48,9 @@ def store(base: Path) -> Iterator[Orlop]:
 
 
 @pytest.fixture(scope="module")
-def references(makers: Makers, umoci_image: str, podman_image: str) -> Callable[[str], str]:
+def references(makers: Makers, umoci_image: str, linked_image: str, podman_image: str) -> Callable[[str], str]:
     """The reference of each image; it is made when it is asked for first."""
-    known = {"umoci": umoci_image, "podman": podman_image}
+    known = {"umoci": umoci_image, "behind_links": linked_image, "podman": podman_image}
 
     def reference(name: str) -> str:
         if name not in known:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _OVERLAY_MARKS = (b"trusted.overlay.", b"user.overlay.")
 _OPAQUE = (b"trusted.overlay.opaque", b"user.overlay.opaque")
 _PREFIXES = {index: name for name, index in (*fmt.XATTR_PREFIXES, *fmt.XATTR_WHOLE_NAMES.items())}
-_SUPER_BLOCKS = 9  # which field of the superblock has the image's size
+_SUPER_INODES, _SUPER_BLOCKS = 6, 9  # which fields of the superblock have the image's inodes and size
 _PLACE = Struct("<I")
 _DIRECTORY, _LINK, _DEVICE = (fmt.FILE_TYPES[kind >> 12] for kind in (stat.S_IFDIR, stat.S_IFLNK, stat.S_IFCHR))
 
@@ -138,9 +138,9 @@ class IndexFile:
         kept = [(name, nid, kind) for name, nid, kind in names if kind != _DEVICE or not self._is_deletion(nid)]
         if len(kept) == len(names):
             return
-        self._added = self._added.ljust(fmt.align(len(self._added), fmt.BLOCK_BYTES), b"\0")
+        self._super[_SUPER_INODES] -= len(names) - len(kept)
         content = directory_blocks(kept)
-        self._moved[inode.nid] = len(content), (self._end + len(self._added)) // fmt.BLOCK_BYTES
+        self._moved[inode.nid] = len(content), (self._end + self._pad_added(fmt.BLOCK_BYTES)) // fmt.BLOCK_BYTES
         self._added += content
 
     def _move(self, nid: int, size: int, block: int) -> None:
@@ -153,6 +153,11 @@ class IndexFile:
         fields[size_field : size_field + 2] = size, block
         self._file.seek(nid << fmt.NID_BITS)
         self._file.write(head.pack(*fields))
+
+    def _pad_added(self, unit: int) -> int:
+        """Where in what is added the next multiple of `unit` is."""
+        self._added += bytes(-len(self._added) % unit)
+        return len(self._added)
 
     def _is_deletion(self, nid: int) -> bool:
         _, _, mode, _, own, *_ = self._inode(nid).fields
@@ -197,7 +202,7 @@ class IndexFile:
                     f'index: "{shown(path)}": {error}', hint="unpack this image with --snapshotter overlayfs"
                 ) from None
             if entry not in self._places:
-                self._places[entry] = (self._end + len(self._added)) // 4
+                self._places[entry] = (self._end + self._pad_added(4)) // 4
                 self._added += entry
             places.append(self._places[entry])
         return places

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orlop.archive.confinement import LAYER, helper_config
-from orlop.archive.contract import Limits, UnpackJob
+from orlop.archive.contract import LayerMount, Limits, UnpackJob
 from orlop.archive.python_files import PythonFiles
 from orlop.oci.config import validate_config
 
@@ -132,3 +132,15 @@ def test_the_program_is_ours_or_a_tests() -> None:
     hostile = _config(program="/tmp/hostile.py")
     assert hostile["process"]["args"][4:] == ["/program.py", "JOB"]
     assert "/tmp/hostile.py" in [one["source"] for one in hostile["mounts"]]
+
+
+def test_a_layer_on_its_parent_is_seen_through_the_mounts_of_the_helper_only() -> None:
+    mount = LayerMount("overlay", "overlay", ("upperdir=/store/8/fs", "workdir=/store/8/work", "lowerdir=/store/7/fs"))
+    job = UnpackJob(form="applied", directory=Path("/store/8/fs"), compression="gzip", mounts=(mount,))
+    config = helper_config(job, _PYTHON, ["JOB"], root="/state/root")
+    validate_config(config)
+    (found,) = [one for one in config["mounts"] if one["destination"] == LAYER]
+    assert found["type"] == "overlay"
+    assert found["options"] == [*mount.options, "nosuid", "nodev", "noexec"]
+    assert "/store/8/fs" not in [one.get("source") for one in config["mounts"]]
+    assert set(config["process"]["capabilities"]["effective"]) == _BASE

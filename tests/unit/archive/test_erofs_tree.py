@@ -258,3 +258,51 @@ def test_the_memory_has_a_bound_and_the_error_a_way_out() -> None:
         NotImplementedFeature, match="needs more than 1 MiB of memory; unpack this image with --snapshotter"
     ):
         image_of((file(f"{number:0100}") for number in range(100_000)), TAR, memory_bytes=1 << 20)
+
+
+def test_directories_that_had_no_entry_at_first_are_told() -> None:
+    tree = _tree(
+        file("a/f"),
+        directory("a"),
+        file("b/c/f"),
+        file("b"),
+        directory("d"),
+        file("d/f"),
+        link("l", "e"),
+        file("l/f/g"),
+    )
+    assert list(tree.implied.values()) == [b"", b"e", b"e/f"]
+    assert sorted(tree.passed) == [b"a", b"b", b"b/c"]
+
+
+def test_directories_with_deletions_are_told_by_where_they_are() -> None:
+    whiteouts = [entry(".wh.x"), link("l", "a/b"), entry("l/.wh.x"), entry("a/b/.wh.y"), entry("o/.wh..wh..opq")]
+    assert sorted(_tree(*whiteouts).deleting) == [b"", b"a/b"]
+
+
+def test_there_may_not_be_too_many_directories_with_deletions() -> None:
+    long = "/".join(["n" * 250] * 15)
+    described = [directory("/".join(["n" * 250] * depth)) for depth in range(1, 16)]
+    tree = _tree(*described, memory_bytes=1 << 24)
+    entries = [one for n in range(600) for one in (directory(f"{long}/{n}"), entry(f"{long}/{n}/.wh.x"))]
+    with pytest.raises(InvalidArgument, match="whiteout: there are deletions in too many directories"):
+        deque(map(tree.add, entries))
+
+
+@pytest.mark.parametrize("target", ["d/missing", "no/directory", "f/below-a-file"])
+def test_a_hard_link_to_what_a_layer_below_may_have_needs_the_parent(target: str) -> None:
+    entries = [directory("d"), file("f"), hard_link("l", target), file("g")]
+    with pytest.raises(InvalidArgument, match=r"it is a hard link to|on the way to it"):
+        _tree(*entries)
+    tree = _tree(*entries, has_parent=True)
+    assert tree.needs_parent
+    assert b"l" not in tree.children[0]
+    assert not _tree(file("f"), hard_link("h", "f"), has_parent=True).needs_parent
+
+
+def _tree(*entries: Entry, memory_bytes: int = 1 << 20, has_parent: bool = False) -> LayerTree:
+    uids, gids = IdMap((), "uid"), IdMap((), "gid")
+    tree = LayerTree(Limits(), memory_bytes=memory_bytes, uids=uids, gids=gids, has_parent=has_parent)
+    for one in entries:
+        tree.add(one)
+    return tree

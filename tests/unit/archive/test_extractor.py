@@ -327,3 +327,30 @@ def test_a_tree_that_is_moved_while_it_is_removed_is_an_error(
     monkeypatch.setattr(os.path, "samestat", lambda one, other: samestat(one, other) and False)
     with pytest.raises(FailedPrecondition, match='cannot remove "d": its directories were moved meanwhile'):
         unpack(file(b".wh.d"), "applied")
+
+
+def test_directories_that_had_no_entry_at_first_are_told(unpack: Unpack) -> None:
+    stats = unpack(file(b"a/f") + directory(b"a") + file(b"b/c/f") + file(b"b") + directory(b"d") + file(b"d/f"))
+    assert (stats.implied, sorted(stats.passed)) == ([b""], [b"a", b"b", b"b/c"])
+    assert unpack(file(b"x/f") + directory(b"x"), "applied").passed == []
+
+
+def test_directories_with_deletions_are_told(unpack: Unpack) -> None:
+    stats = unpack(file(b".wh.x") + file(b"a/.wh.x") + file(b"a/.wh.y") + directory(b"o") + file(b"o/.wh..wh..opq"))
+    assert sorted(stats.deleting) == [b"", b"a"]
+    assert unpack(file(b"b/.wh.x"), "applied").deleting == []
+
+
+@pytest.mark.parametrize("target", [b"d/missing", b"no/directory", b"f/below-a-file"])
+def test_a_hard_link_to_what_a_layer_below_may_have_needs_the_parent(
+    unpack: Unpack, tmp_path: Path, target: bytes
+) -> None:
+    archive = directory(b"d") + file(b"f", b"x") + hard_link(b"l", target) + file(b"g")
+    with pytest.raises(InvalidArgument, match=r"does not exist|is no directory"):
+        unpack(archive)
+    assert unpack(archive, has_parent=True).needs_parent
+    assert not (tmp_path / "l").exists()
+    assert (tmp_path / "g").exists()
+    with pytest.raises(InvalidArgument, match=r"does not exist|is no directory"):
+        unpack(archive, "applied", has_parent=True)
+    assert not unpack(file(b"f") + hard_link(b"h", b"f"), has_parent=True).needs_parent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orlop.archive.implied_directories import IMPLIED_BYTES, ImpliedDirectories
+from orlop.archive.implied_directories import DELETING_BYTES, IMPLIED_BYTES, ImpliedDirectories
 from orlop.errors import InvalidArgument
 
 
@@ -62,3 +62,24 @@ def test_there_may_not_be_too_many() -> None:
         implied.made(b"c")
     with pytest.raises(InvalidArgument, match="too many directories have no entry of their own"):
         ImpliedDirectories(2).made(bytes(IMPLIED_BYTES + 1))
+
+
+def test_what_was_one_is_told_too() -> None:
+    implied = ImpliedDirectories(10)
+    for path in (b"a", b"a/b", b"c", b"d"):
+        implied.made(path)
+    implied.described(b"c")
+    implied.described(b"c")
+    implied.described(b"")
+    implied.gone(b"a")
+    assert implied.passed() == [b"c", b"a", b"a/b"]
+    assert implied.paths() == [b"d"]
+
+
+def test_directories_with_deletions_are_told_once_and_not_without_end() -> None:
+    implied = ImpliedDirectories(10)
+    for _ in range(DELETING_BYTES):
+        implied.deletes_in(b"a")
+    assert implied.deleting() == [b"a"]
+    with pytest.raises(InvalidArgument, match="whiteout: there are deletions in too many directories"):
+        implied.deletes_in(bytes(DELETING_BYTES))

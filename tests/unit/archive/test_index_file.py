@@ -8,9 +8,10 @@ import stat
 import pytest
 
 from erofs_entries import directory, entry, image_of, link
-from erofs_reader import Image
+from erofs_reader import Image, Inode
+from orlop.archive.contract import EntryType
 from orlop.archive.erofs_format import CHECKSUM, CHECKSUM_OFFSET, META_OFFSET, ROOM_XATTRS, SUPER_OFFSET, crc32c
-from orlop.archive.index_file import DirectoryAttributes, IndexFile
+from orlop.archive.index_file import DirectoryAttributes, IndexFile, SymbolicLinkError
 from orlop.errors import FailedPrecondition, InvalidArgument, NotImplementedFeature
 
 ENTRIES = [
@@ -132,3 +133,55 @@ def test_as_many_attributes_as_there_is_room_for() -> None:
 def test_what_is_no_index_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidArgument, match="no EROFS image"):
         IndexFile(io.BytesIO(data))
+
+
+_DELETIONS = [
+    directory("own", xattrs={b"user.k": b"v"}, mtime_ns=7),
+    *(entry(f"own/.wh.{number:0100}") for number in range(50)),
+    entry("own/f"),
+    entry("own/sub/.wh.x"),
+    entry("own/null", EntryType.CHARACTER_DEVICE, device=(1, 3)),
+    entry(".wh.gone"),
+]
+
+
+def _without_deletions(*paths: bytes) -> dict[str, Inode]:
+    file = io.BytesIO(image_of(_DELETIONS))
+    index = IndexFile(file)
+    for path in paths:
+        index.drop_deletions(path)
+    index.set_attributes(b"own/sub", OTHER)
+    index.finish()
+    assert len(file.getvalue()) % 4096 == 0
+    for path in paths:  # it is there, and nothing of it has to go any more
+        IndexFile(file).look(path)
+        IndexFile(file).drop_deletions(path)
+    return Image(file.getvalue(), b"").paths
+
+
+def test_deletions_leave_a_directory_and_nothing_else_does() -> None:
+    before, after = Image(image_of(_DELETIONS), b"").paths, _without_deletions(b"own", b"own/sub", b"")
+    gone = {path for path in before if path not in after}
+    assert gone == {"gone", "own/sub/x", *(f"own/{number:0100}" for number in range(50))}
+    assert (after["own"].mode, after["own"].mtime_ns, after["own"].xattrs) == (
+        stat.S_IFDIR | 0o755,
+        7,
+        {"user.k": b"v"},
+    )
+    assert (after["own/sub"].mode, after["own/sub"].mtime_ns) == (stat.S_IFDIR | 0o1777, -1)
+    assert stat.S_ISCHR(after["own/null"].mode)
+
+
+def test_deletions_of_other_directories_stay() -> None:
+    assert {"gone", "own/sub/x"} <= _without_deletions(b"own").keys()
+    assert "own/f" in _without_deletions(b"")
+
+
+def test_a_symbolic_link_is_told_from_other_things() -> None:
+    index = IndexFile(io.BytesIO(image_of(ENTRIES)))
+    for path in (b"opt/link", b"opt/link/below"):
+        with pytest.raises(SymbolicLinkError):
+            index.look(path)
+    with pytest.raises(NotADirectoryError) as caught:
+        index.look(b"opt/file")
+    assert not isinstance(caught.value, SymbolicLinkError)

@@ -97,3 +97,15 @@ def test_what_is_remembered_has_a_bound(root: Directory, tmp_path: Path, monkeyp
     marks.hide_below(root, b"aa")
     with pytest.raises(InvalidArgument, match="whiteout: too many directories are opaque"):
         marks.hide_below(root, b"bb")
+
+
+def test_directories_with_deletions_are_told(root: Directory, tmp_path: Path) -> None:
+    told: list[bytes] = []
+    marks = OverlayMarks(_NAME, deletes_in=told.append)
+    marks.delete(root, b"a")
+    (tmp_path / "own").touch()
+    marks.delete(root, b"own")
+    assert told == [b""]
+    marks.hide_below(root, b".")
+    marks.delete(root, b"b")
+    assert told == [b""]

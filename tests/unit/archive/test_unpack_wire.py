@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orlop.archive.contract import IdRange, Limits, UnpackJob, UnpackResult
+from orlop.archive.contract import IdRange, LayerMount, Limits, UnpackJob, UnpackResult
 from orlop.archive.unpack_wire import decode_job, decode_result, encode_error, encode_job, encode_result
 from orlop.errors import Internal, InvalidArgument, KernelError, OrlopError
 from orlop.oci.digest import Digest
@@ -19,6 +19,9 @@ _RESULT = UnpackResult(
     entries=3,
     peak_memory_bytes=1 << 24,
     implied=(b"", b"usr", b"usr/\xff\n"),
+    passed=(b"bin",),
+    deleting=(b"", b"etc"),
+    needs_parent=True,
     dropped_xattrs={"user.x": 2},
 )
 
@@ -32,11 +35,14 @@ def test_a_job_goes_through_with_the_helpers_directory() -> None:
         uid_map=(IdRange(0, 1000, 1), IdRange(1, 2000, 99)),
         gid_map=(IdRange(0, 5, 6),),
         limits=Limits(entries=7, memory_bytes=8),
+        mounts=(LayerMount("overlay", "overlay", ("lowerdir=/a",)),),
+        has_parent=True,
     )
     decoded = decode_job(encode_job(job, "/layer"))
     assert decoded.directory == Path("/layer")
     assert encode_job(decoded, "/var/lib/x") == encode_job(job, "/var/lib/x")
     assert (decoded.uid_map, decoded.gid_map, decoded.limits) == (job.uid_map, job.gid_map, job.limits)
+    assert (decoded.mounts, decoded.has_parent) == ((), True)  # they are made already
 
 
 def test_a_result_goes_through() -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orlop.errors import InvalidArgument
-from orlop.snapshot.implied_directories import inherit, opened_tree
+from orlop.snapshot.contract import NeedsParent
+from orlop.snapshot.implied_directories import Apart, inherit, opened_tree, settle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,3 +123,71 @@ def test_a_path_may_be_deep(tmp_path: Path) -> None:
     _inherit([b"/".join([b"d"] * 1000)], top, bottom)
     with ExitStack() as stack:
         assert opened_tree(top, stack).look(b"/".join([b"d"] * 1000)).mode == 0o700
+
+
+def _settle(apart: Apart, layer: Path, *below: Path) -> None:
+    with ExitStack() as stack:
+        upper, *lower = [opened_tree(root, stack) for root in (layer, *below)]
+        settle(upper, apart, lower)
+
+
+@pytest.mark.parametrize("apart", [Apart(implied=[b"", b"a", b"a/b"]), Apart(passed=[b"a/b"])])
+@pytest.mark.parametrize("leads", ["x", "/", "../..", "a/b", "nowhere"])
+def test_a_link_below_needs_the_parent_wherever_it_leads(tmp_path: Path, apart: Apart, leads: str) -> None:
+    top, bottom = _layer(tmp_path / "top", ("a/b", 0o755)), _layer(tmp_path / "bottom", ("a", 0o700))
+    (bottom / "a/b").symlink_to(leads)
+    with pytest.raises(NeedsParent, match='the layer has files in "a/b", which is a symbolic link in a layer below'):
+        _settle(apart, top, _layer(tmp_path / "middle", ("a", 0o711)), bottom)
+
+
+@pytest.mark.parametrize(
+    "hidden_by", ["a directory", "a file", "a deletion", "an opaque directory", "the layer itself"]
+)
+def test_a_link_that_is_not_seen_is_none(tmp_path: Path, hidden_by: str) -> None:
+    top, bottom = _layer(tmp_path / "top", ("a/b", 0o755)), _layer(tmp_path / "bottom", ("a", 0o700))
+    middle = _layer(tmp_path / "middle", ("a", 0o711))
+    (bottom / "a/b").symlink_to("x")
+    implied = [b"a/b"]
+    if hidden_by == "a directory":
+        (middle / "a/b").mkdir()
+    elif hidden_by == "a file":
+        (middle / "a/b").touch()
+    elif hidden_by == "a deletion":
+        os.mknod(middle / "a/b", 0o020000, 0)
+    elif hidden_by == "an opaque directory":
+        os.setxattr(middle / "a", "trusted.overlay.opaque", b"y")
+    else:
+        implied = [b"a/b/c"]
+        (top / "a/b/c").mkdir()
+    _settle(Apart(implied=implied, passed=implied), top, middle, bottom)
+
+
+def test_deletions_go_where_no_layer_below_has_the_directory(tmp_path: Path) -> None:
+    top = _layer(tmp_path / "top", ("own", 0o755), ("both", 0o755), ("own/sub", 0o755), ("was-file", 0o755))
+    bottom = _layer(tmp_path / "bottom", ("both", 0o755))
+    (bottom / "was-file").touch()
+    for name in ("x", "own/x", "own/sub/x", "both/x", "was-file/x"):
+        os.mknod(top / name, 0o020000, 0)
+    os.mknod(top / "own/null", 0o020666, os.makedev(1, 3))
+    (top / "own/f").touch()
+    os.utime(top / "own", ns=(5, 6))
+    (top / "replaced").touch()
+    apart = Apart(deleting=[b"", b"own", b"own/sub", b"both", b"was-file", b"replaced", b"gone"])
+    _settle(apart, top, bottom)
+    left = {str(path.relative_to(top)) for path in top.rglob("*") if not path.is_dir()}
+    assert left == {"x", "both/x", "own/null", "own/f", "replaced"}
+    assert (top / "own").stat().st_mtime_ns == 6
+    _settle(apart, top)
+    assert not (top / "x").exists()
+    assert not (top / "both/x").exists()
+
+
+def test_threat_h_deletions_are_dropped_nowhere_else(tmp_path: Path) -> None:
+    outside = _layer(tmp_path / "outside", ("d", 0o755))
+    os.mknod(outside / "d/x", 0o020000, 0)
+    top = _layer(tmp_path / "top")
+    (top / "a").symlink_to(outside)
+    _settle(Apart(deleting=[b"a", b"a/d"]), top)
+    with pytest.raises(InvalidArgument, match="is no path in a layer"):
+        _settle(Apart(deleting=[b"../outside/d"]), top)
+    assert (outside / "d/x").is_char_device()
