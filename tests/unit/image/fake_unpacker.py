@@ -6,7 +6,7 @@ import asyncio
 import os
 import stat
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orlop.archive.contract import UnpackResult
 from orlop.oci.digest import Digest
@@ -36,6 +36,7 @@ class FakeUnpacker:
         self.streamed = 0  # layers that came through a pipe
         self.under_way = self.most_under_way = 0
         self.wrong = False
+        self.apart: dict[str, Any] = {}  # of the result of a layer that has a parent and is unpacked without it
 
     async def unpack(self, job: UnpackJob, stream_fd: int) -> UnpackResult:
         self.jobs.append(job)
@@ -67,7 +68,8 @@ class FakeUnpacker:
         raw = zlib.decompress(data, _WINDOW[job.compression]) if job.compression in _WINDOW else data
         (job.directory / f"layer-{len(list(job.directory.iterdir()))}").write_bytes(raw)
         diff_id = Digest.of(b"something else" if self.wrong else raw)
-        return UnpackResult(diff_id=diff_id, raw_bytes=len(raw), entries=1)
+        apart = self.apart if job.has_parent and job.form != "applied" else {}
+        return UnpackResult(diff_id=diff_id, raw_bytes=len(raw), entries=1, **apart)
 
 
 async def _readable(descriptor: int) -> None:

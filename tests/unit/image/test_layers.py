@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from orlop.archive.contract import UnpackJob, UnpackResult
     from orlop.content.local import LocalContentStore
     from orlop.metadata.snapshots import NamespacedSnapshotter
     from orlop.metadata.store import Store
@@ -415,3 +416,52 @@ def test_without_a_registry_the_blobs_must_be_there(working: _Working, name: str
     run(working.work().fetch_all([layer.descriptor for layer in working.layers]))
     assert unpack() == str(working.layers[-1].chain_id)
     working.check(name)
+
+
+_NEEDS_PARENT: list[dict[str, Any]] = [{"passed": (b"bin",)}, {"needs_parent": True}]
+
+
+@pytest.mark.parametrize("apart", _NEEDS_PARENT)
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_layer_that_needs_its_parent_is_unpacked_on_it_from_the_store(
+    working: _Working, at_once: int, apart: dict[str, Any]
+) -> None:
+    working.unpacker.apart = apart
+    working.run("fake", at_once=at_once)
+    assert sorted((job.form, job.has_parent) for job in working.unpacker.jobs) == [
+        ("applied", True), ("applied", True), ("overlay", False), ("overlay", True), ("overlay", True),
+    ]  # fmt: skip
+    assert working.unpacker.most_under_way <= at_once
+    assert working.unpacker.streamed == 3
+    for layer, times in zip(working.layers, (1, 2, 2), strict=True):
+        steps = working.watching.steps(layer.descriptor.digest)
+        assert steps == [Step.MOVED, Step.TRANSFERRED, *[Step.UNPACKING, Step.UNPACKED] * times]
+
+
+@pytest.mark.parametrize("apart", _NEEDS_PARENT)
+def test_one_that_cannot_be_unpacked_on_its_parent_leaves_nothing(working: _Working, apart: dict[str, Any]) -> None:
+    working.unpacker.apart = apart
+    unpack = working.unpacker.unpack
+
+    async def failing(job: UnpackJob, stream_fd: int) -> UnpackResult:
+        if job.form == "applied":
+            working.unpacker.failure = InvalidArgument("layer: too many links")
+        return await unpack(job, stream_fd)
+
+    working.unpacker.unpack = failing  # type: ignore[method-assign]
+    assert working.refused("fake").message == "layer: too many links"
+    assert [info.name for info in working.snapshotter("fake").walk()] == [str(working.layers[0].chain_id)]
+
+
+def test_who_is_cancelled_while_a_layer_is_unpacked_on_its_parent_leaves_no_active_snapshot(working: _Working) -> None:
+    working.unpacker.apart = _NEEDS_PARENT[0]
+
+    async def cancelled() -> None:
+        task = asyncio.ensure_future(working.unpack("fake"))
+        await until(lambda: any(job.form == "applied" for job in working.unpacker.jobs))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(cancelled())
+    assert [info.name for info in working.snapshotter("fake").walk()] == [str(working.layers[0].chain_id)]
