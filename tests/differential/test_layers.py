@@ -60,9 +60,13 @@ def _unpack(archive: bytes, into: Path, form: str) -> ExtractStats:
 
 
 @contextlib.contextmanager
-def _overlay(lowers: list[Path], target: Path) -> Iterator[None]:
+def _overlay(
+    lowers: list[Path], target: Path, *, upper: Path | None = None, work: Path | None = None
+) -> Iterator[None]:
     target.mkdir()
     options = "lowerdir=" + ":".join(map(str, reversed(lowers)))
+    if upper:
+        options += f",upperdir={upper},workdir={work}"
     subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(target)], check=True)
     try:
         yield
@@ -84,13 +88,23 @@ def test_overlayfs_shows_what_the_applied_form_is(tmp_path: Path) -> None:
     ])  # fmt: skip
 
 
-def test_a_link_below_shadowed_by_a_directory_without_entry(tmp_path: Path) -> None:
-    """As with containerd: a layer that is unpacked alone cannot know that `bin` is a link in a lower one."""
-    _unpack(LOWER, tmp_path / "lower", "overlay")
-    stats = _unpack(file(b"bin/foo"), tmp_path / "upper", "overlay")
-    assert stats.implied == [b"", b"bin"]
-    with _overlay([tmp_path / "lower", tmp_path / "upper"], tmp_path / "mounted"):
-        assert sorted(path.name for path in (tmp_path / "mounted" / "bin").iterdir()) == ["foo"]
+def test_a_link_below_is_followed_where_the_layer_is_applied_to_an_overlay(tmp_path: Path) -> None:
+    """A layer that is unpacked alone cannot know that `bin` is a link in a lower one; it says what it took it for."""
+    upper = file(b"bin/foo") + file(b"bin/.wh.sh") + hard_link(b"bin/bar", b"usr/bin/foo")
+    for form in ("overlay", "applied"):
+        _unpack(LOWER, tmp_path / form, form)
+    assert _unpack(file(b"bin/foo"), tmp_path / "alone", "overlay").implied == [b"", b"bin"]
+    _unpack(upper, tmp_path / "applied", "applied")
+    for name in ("upper", "work"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "upper").chmod(0o755)
+    os.utime(tmp_path / "upper", ns=(10**9, 10**9))
+    with _overlay([tmp_path / "overlay"], tmp_path / "mounted", upper=tmp_path / "upper", work=tmp_path / "work"):
+        _unpack(upper, tmp_path / "mounted", "applied")
+    with _overlay([tmp_path / "overlay", tmp_path / "upper"], tmp_path / "seen"):
+        seen = describe(tmp_path / "seen")
+    assert differences(describe(tmp_path / "applied"), seen) == []
+    assert sorted(name for name in seen if "bin" in name) == ["bin", "usr/bin", "usr/bin/bar", "usr/bin/foo"]
 
 
 @pytest.mark.needs_peer("umoci")
