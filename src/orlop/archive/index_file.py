@@ -170,8 +170,8 @@ class IndexFile:
         self._file.seek(self._end)
         self._file.write(self._added.ljust(fmt.align(len(self._added), fmt.IMAGE_UNIT_BYTES), b"\0"))
         blocks = self._file.tell() // fmt.BLOCK_BYTES
-        for nid, (size, block) in self._moved.items():
-            self._move(nid, size, block)
+        for nid, (size, first) in self._moved.items():
+            self._move(nid, size, first)
         self._moved.clear()
         block = bytearray(self._read(0, fmt.META_OFFSET))
         self._super[_SUPER_BLOCKS] = blocks

@@ -9,7 +9,7 @@ import pytest
 from contract.layers import Layer, files_of, write_layer
 from orlop.errors import FailedPrecondition
 from orlop.linux.fstab_mount import detach, mount_points_below
-from orlop.snapshot.contract import Kind
+from orlop.snapshot.contract import Kind, LayerForm
 from orlop.snapshot.erofs import ErofsSnapshotter
 from orlop.snapshot.mounting import mount_all, unmount
 
@@ -108,3 +108,20 @@ def test_an_upper_directory_that_comes_to_its_parent_late_has_its_root(
     assert target.stat().st_mode & 0o7777 == 0o711
     assert files_of(target) == {"a": b"1", "b": b"2"}
     unmount(target)
+
+
+def test_a_layer_that_is_unpacked_on_its_parent_is_a_directory(snapshotter: ErofsSnapshotter, tmp_path: Path) -> None:
+    add(snapshotter, "base", Layer(files={"a": b"1"}))
+    snapshotter.prepare("key", "base")
+    target = snapshotter.layer_target("key", on_parent=True)
+    assert (target.form, target.directory) == (LayerForm.APPLIED, snapshotter.directory(2) / "fs")
+    assert list(target.mounts) == snapshotter.mounts("key")
+    place = tmp_path / "mnt"
+    place.mkdir()
+    mount_all(target.mounts, place)
+    assert files_of(place) == {"a": b"1"}
+    (place / "b").write_bytes(b"2")
+    unmount(place)
+    snapshotter.commit("top", "key")
+    assert not (snapshotter.directory(2) / "layer").exists()
+    assert files_of(snapshotter.directory(2) / "fs") == {"b": b"2"}

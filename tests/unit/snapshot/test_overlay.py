@@ -10,7 +10,7 @@ import pytest
 from orlop.errors import FailedPrecondition
 from orlop.linux.fstab_mount import is_mount_point
 from orlop.snapshot import overlay
-from orlop.snapshot.contract import Kind, Mount
+from orlop.snapshot.contract import Kind, LayerForm, Mount
 from orlop.snapshot.mounting import mount_all, unmount
 from orlop.snapshot.overlay import (
     OverlaySnapshotter,
@@ -114,3 +114,16 @@ def test_snapshots_are_not_volatile_unless_asked(tmp_path: Path) -> None:
     with OverlaySnapshotter(tmp_path / "root") as snapshotter:
         _with_a_base(snapshotter)
         assert "volatile" not in snapshotter.prepare("key", "base")[0].options
+
+
+@pytest.mark.needs_root
+def test_a_layer_on_its_parent_goes_into_the_overlay_of_its_snapshot(tmp_path: Path) -> None:
+    with OverlaySnapshotter(tmp_path / "root") as snapshotter:
+        snapshotter.prepare("work")
+        assert snapshotter.layer_target("work").mounts == ()
+        snapshotter.commit("base", "work")
+        mounts = snapshotter.prepare("key", "base")
+        target = snapshotter.layer_target("key", on_parent=True)
+        assert target.form is LayerForm.APPLIED
+        assert target.directory == snapshotter.directory(2) / "fs"
+        assert list(target.mounts) == mounts
