@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,19 @@ def _no_mount_is_left(tmp_path_factory: pytest.TempPathFactory) -> Generator[Non
     lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     left = [mount for mount in (line.split()[4] for line in lines) if mount.startswith(below)]
     assert not left, f"mounts that tests left: {left}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signals_of_a_login() -> None:
+    """What pytest was started with, every program of a test would inherit, and no shell can trap a signal again then.
+
+    A job in the background of a script ignores SIGINT and SIGQUIT, one of nohup SIGHUP. A handler is not inherited; one
+    that does nothing leaves it to the caller whether pytest itself ends by them.
+    """
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The rule of tests/conftest.py: a missing need skips a test for a developer, and fails it for CI."""
+"""The rules of tests/conftest.py: a missing need skips a test for a developer, and fails it for CI; how tests begin."""
 
 from __future__ import annotations
 
@@ -22,12 +22,22 @@ def test_that_skips_in_words():
     pytest.skip("needs root")
 """
 
+_SIGNALS = """
+import subprocess
 
-def _outcome(directory: Path, **environment: str) -> tuple[int, str]:
+def test_of_signals():
+    script = "for name in INT QUIT HUP; do trap 'echo caught' $name; kill -$name $$; done"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
+    assert done.stdout == "caught\\n" * 3
+"""
+
+
+def _outcome(directory: Path, test: str = _TEST, prefix: tuple[str, ...] = (), **environment: str) -> tuple[int, str]:
     shutil.copy(_CONFTEST, directory)
     (directory / "pytest.ini").write_text("[pytest]\nmarkers = needs_peer(name)\n", encoding="ascii")
-    (directory / "test_sample.py").write_text(_TEST, encoding="ascii")
+    (directory / "test_sample.py").write_text(test, encoding="ascii")
     command = [
+        *prefix,
         sys.executable,
         "-m",
         "pytest",
@@ -64,3 +74,9 @@ def test_ci_may_allow_a_skip_by_name(tmp_path: Path, allowed: str) -> None:
     code, text = _outcome(tmp_path, CI="true", ORLOP_MAY_SKIP=allowed)
     assert "needs_peer: no-such-program" in text
     assert code == (0 if "needs_root" in allowed else 1)
+
+
+def test_programs_of_tests_can_trap_signals_that_pytest_was_started_without(tmp_path: Path) -> None:
+    """As in the background of a script, where SIGINT and SIGQUIT are ignored, or under nohup."""
+    code, text = _outcome(tmp_path, _SIGNALS, ("sh", "-c", 'trap "" INT QUIT HUP; exec "$@"', "sh"))
+    assert code == 0, text
