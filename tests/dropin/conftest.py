@@ -73,8 +73,8 @@ def directory(base: Path, token: str) -> Iterator[Path]:
 
 def _check_nothing_is_left(directory: Path, token: str) -> None:
     try:
-        wait_until(lambda: not processes_of(token, directory), "the end of the test's processes", deadline_s=10)
-        wait_until(lambda: not _containers_cgroups(token), "the end of the containers' cgroups", deadline_s=5)
+        wait_until(lambda: not processes_of(token, directory), "the end of the test's processes")
+        wait_until(lambda: not _containers_cgroups(token), "the end of the containers' cgroups")
     except AssertionError:
         processes, cgroups = processes_of(token, directory), _containers_cgroups(token)
         for pid in processes:

@@ -6,7 +6,7 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
-from e2e.waiting import wait_until
+from e2e.waiting import DEADLINE_S, wait_until
 
 from .tool import Answer, Tool
 
@@ -59,7 +59,7 @@ class Containerd:
         """End the daemon; containers and their shims go on."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(timeout=20)
+            self._process.wait(timeout=DEADLINE_S)
             self._process = None
 
     def ctr(self, *words: str | Path, code: int = 0, stdin: str = "") -> Answer:

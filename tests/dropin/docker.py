@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from e2e.waiting import wait_until
+from e2e.waiting import DEADLINE_S, wait_until
 
 from .tool import Answer, Tool
 
@@ -41,7 +41,7 @@ class Docker(Tool):
         """End the daemon, and with it its containers and its containerd."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=DEADLINE_S)
 
     def run(self, *words: str | Path, code: int = 0, stdin: str = "") -> Answer:
         """`docker run`: options, then `IMAGE`, then the program's words."""

@@ -8,11 +8,11 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from e2e.waiting import DEADLINE_S
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-_DEADLINE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Tool:
         self.environment = {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "HOME": str(directory), **environment}
         self._numbers = itertools.count(1)
 
-    def answer(self, *words: str | Path, stdin: str = "", deadline_s: float = _DEADLINE_S) -> Answer:
+    def answer(self, *words: str | Path, stdin: str = "", deadline_s: float = DEADLINE_S) -> Answer:
         """Make a call and wait for its end, whatever its exit code is."""
         command = (*self.command, *map(str, words))
         number = f"{self.command[0].rpartition('/')[2]}-{next(self._numbers)}"

@@ -173,15 +173,15 @@ def _check_nothing_is_left(runtime: Runtime) -> None:
         return not processes_of(token, directory)
 
     try:
-        wait_until(nothing_runs, "the end of the test's processes", deadline_s=5)
-        wait_until(lambda: not cgroups_of(token), "the end of the test's cgroups", deadline_s=2)
+        wait_until(nothing_runs, "the end of the test's processes")
+        wait_until(lambda: not cgroups_of(token), "the end of the test's cgroups")
     except AssertionError:
         processes, cgroups = processes_of(token, directory), cgroups_of(token)
         for pid in processes:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        wait_until(nothing_runs, "the end of the processes that were left", deadline_s=5)
-        wait_until(lambda: remove_cgroups(token), "the removal of the cgroups that were left", deadline_s=5)
+        wait_until(nothing_runs, "the end of the processes that were left")
+        wait_until(lambda: remove_cgroups(token), "the removal of the cgroups that were left")
         raise AssertionError(f"left behind: processes {processes}, cgroups {cgroups}") from None
     assert leftover_mounts(directory) == []
     assert [entry.name for entry in left.iterdir() if not entry.name.startswith(".")] == [] if left.exists() else True

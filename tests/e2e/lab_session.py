@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PROMPT = "lab"
-_DEADLINE_S = 60.0
 
 
 class Step(NamedTuple):
@@ -73,7 +72,7 @@ class LabSession:
                 self._screen.wait_for(r"> $")
             elif following is not None and following.is_inside:
                 # Busybox asks the terminal where the cursor is, right behind its prompt.
-                self._screen.wait_for(r"/[\w/]* # (\x1b\[6n)?$", deadline_s=_DEADLINE_S)
+                self._screen.wait_for(r"/[\w/]* # (\x1b\[6n)?$")
             else:
                 code = self._wait_for_prompt()
                 told = f"line {step.line_number}: {step.text!r} exited with {code}: {self.last_output}"
@@ -85,6 +84,6 @@ class LabSession:
         self._call.close()
 
     def _wait_for_prompt(self) -> int:
-        match = self._screen.wait_for(rf"(?s)(.*)<{_PROMPT} (\d+)> $", deadline_s=_DEADLINE_S)
+        match = self._screen.wait_for(rf"(?s)(.*)<{_PROMPT} (\d+)> $")
         self.last_output = match[1]
         return int(match[2])

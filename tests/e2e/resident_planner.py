@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from .waiting import wait_until
+from .waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -35,7 +35,7 @@ class ResidentPlanner:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.send_signal(signal.SIGTERM)
-        self._process.wait(60)
+        self._process.wait(DEADLINE_S)
 
     @property
     def pid(self) -> int:
@@ -45,7 +45,7 @@ class ResidentPlanner:
     def kill(self) -> None:
         """SIGKILL it."""
         self._process.kill()
-        self._process.wait(60)
+        self._process.wait(DEADLINE_S)
 
     def messages(self) -> str:
         """What it said on stderr."""

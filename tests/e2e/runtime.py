@@ -196,7 +196,7 @@ class Runtime:
             return
         namespace, self._namespace = self._namespace, None
         try:
-            wait_until(lambda: not namespace.cgroups_of(self.token), "the end of the test's cgroups", deadline_s=2)
+            wait_until(lambda: not namespace.cgroups_of(self.token), "the end of the test's cgroups")
         except AssertionError:
             left = namespace.cgroups_of(self.token)
             wait_until(lambda: namespace.remove_cgroups(self.token), "the removal of the cgroups that were left")

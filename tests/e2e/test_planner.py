@@ -17,7 +17,7 @@ from .hook_log import add_hook
 from .marks import cold_only, orun_only
 from .pause_point import PausePoint
 from .resident_planner import ResidentPlanner
-from .waiting import wait_until
+from .waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,11 +46,11 @@ def _in(namespace: list[str], container: Container, *words: str) -> subprocess.C
     """A call from other namespaces."""
     command = [*namespace, *container.runtime.command, *words]
     environment = container.runtime.environment
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=DEADLINE_S)
 
 
 def test_a_call_is_answered_without_a_planner_of_its_own(container: Container, resident: ResidentPlanner) -> None:
-    container.run("sh", "-c", "exit 3", deadline_s=30)
+    container.run("sh", "-c", "exit 3")
     assert resident.accepted() == 1
 
 
@@ -87,7 +87,7 @@ def test_another_root_directory_is_refused(resident: ResidentPlanner, directory:
     environment = {"ORUN_PLANNER": "/run/planner.sock"}
     outcome = subprocess.run(
         ["/usr/sbin/chroot", root, "/bin/orun", "list"],
-        env=environment, capture_output=True, text=True, check=False, timeout=60,
+        env=environment, capture_output=True, text=True, check=False, timeout=DEADLINE_S,
     )  # fmt: skip
     assert outcome.returncode == 1
     assert resident.accepted() == 0
@@ -112,7 +112,7 @@ def test_a_planner_that_ends_before_it_accepts_costs_nothing(container: Containe
 
 def test_a_planner_that_is_stopped_is_not_waited_for(container: Container, resident: ResidentPlanner) -> None:
     os.kill(resident.pid, signal.SIGSTOP)
-    container.runtime.call("list", deadline_s=30).check()
+    container.runtime.call("list").check()
     os.kill(resident.pid, signal.SIGCONT)
     wait_until(lambda: resident.accepted() == 0, "the planner's next words")
 
@@ -170,7 +170,7 @@ def test_a_hook_that_lasts_does_not_hold_up_others(
     call = slow.runtime.begin("create", "--bundle", slow.bundle.write(), slow.id)
     pause.wait()
     for _ in range(20):
-        other.run("true", deadline_s=30)
+        other.run("true")
     pause.close()
     call.wait().check()
     assert resident.accepted() >= 21
@@ -182,7 +182,7 @@ def test_a_hundred_at_once(new_container: Callable[[], Container], resident: Res
     bundle.config["process"]["args"] = ["sh", "-c", "exit 7"]
     path = bundle.bundle.write()
     calls = [one.runtime.begin("run", "--bundle", path, one.id) for one in containers]
-    outcomes = [call.wait(deadline_s=120) for call in calls]
+    outcomes = [call.wait() for call in calls]
     assert {outcome.code for outcome in outcomes} == {7}
     assert {outcome.err for outcome in outcomes} == {""}
     assert resident.accepted() == _MANY
@@ -198,7 +198,7 @@ def test_memory_is_stable_over_ten_thousand_requests(container: Container, resid
                 identifier = container.id if number % 10 else "none"
                 subprocess.run(
                     [*container.runtime.command, "state", identifier],
-                    env=container.runtime.environment, capture_output=True, check=False, timeout=60,
+                    env=container.runtime.environment, capture_output=True, check=False, timeout=DEADLINE_S,
                 )  # fmt: skip
 
         threads = [threading.Thread(target=work) for _ in range(_CALLERS)]
@@ -229,7 +229,7 @@ def test_a_service_manager_may_hold_the_socket(container: Container, directory: 
                 ["/bin/bash", "-c", start], pass_fds=[listener.fileno()], stderr=subprocess.PIPE, text=True
             ) as planner:
                 assert json.loads(container.runtime.call("list", "-f", "json").check().out or "null") in (None, [])
-                _, messages = planner.communicate(timeout=60)
+                _, messages = planner.communicate(timeout=DEADLINE_S)
             assert (planner.returncode, messages) == (0, "orun: planner: serving on the socket that was passed\n")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import stat
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .terminal import FdSocket, Screen, TerminalCall
-from .waiting import wait_for_exit, wait_until
+from .waiting import wait_for_exit, wait_readable, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -261,7 +260,5 @@ def test_create_sends_a_pidfd(container: Container, pidfd_socket: FdSocket) -> N
     pidfd, _ = pidfd_socket.receive()
     assert not stat.S_ISSOCK(os.fstat(pidfd).st_mode)
     signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    assert poll.poll(10_000), "init must end when its pidfd is sent SIGKILL"
+    wait_readable(pidfd, "the end of init, whose pidfd was sent SIGKILL")
     os.close(pidfd)

@@ -9,6 +9,8 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from waiting import DEADLINE_S
+
 from orlop.plan.operations import CODE, ENCODING, TARGET_DIRECTORY
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ ALL_NAMESPACES = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLON
 MS_REC, MS_PRIVATE, MS_SLAVE = 0x4000, 1 << 18, 1 << 19
 MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC = 2, 4, 8
 S_IFCHR = 0o020000
-DEADLINE_S = 20
 
 _FAIL = re.compile(
     r"^(?P<word>(?:orun: )?(?:fail|warn)) section=(?P<section>\w+) index=(?P<index>\d+) op=(?P<op>\w+)"

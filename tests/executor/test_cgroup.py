@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from plan_file import CLONE_NEWNS, MS_PRIVATE, MS_REC, O_DIRECTORY, O_PATH, Executor, execute, new_plan
+from waiting import DEADLINE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,8 +64,8 @@ def test_kill_cgroup_ends_everything_below(executor: Executor, cgroup: Path) -> 
     for index, victim in enumerate(victims):
         (cgroup / ("below" if index % 2 else ".") / "cgroup.procs").write_text(str(victim.pid))
     process = executor.start(_kill_plan(cgroup))
-    assert [victim.wait(10) for victim in victims] == [-9] * 4
-    assert process.wait(10) == 0
+    assert [victim.wait(DEADLINE_S) for victim in victims] == [-9] * 4
+    assert process.wait(DEADLINE_S) == 0
     assert not cgroup.exists()
 
 

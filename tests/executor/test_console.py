@@ -18,9 +18,7 @@ from pathlib import Path
 
 import pytest
 from plan_file import Container, Executor, Plan, execute
-from waiting import wait_until
-
-DEADLINE_S = 15
+from waiting import DEADLINE_S, wait_until
 
 
 def terminal_container(root: Path, script: str, *, size: int = 0, uid: int = 0) -> Plan:

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from plan_file import DEADLINE_S, Container, Outcome, Plan, Record, new_plan
+from plan_file import Container, Outcome, Plan, Record, new_plan
+from waiting import DEADLINE_S
 
 from orlop.plan import operation_table
 from orlop.plan.operations import BEST_EFFORT

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from plan_file import Container, Executor, execute, hook, new_plan
-from waiting import is_alive, wait_until
+from waiting import DEADLINE_S, is_alive, wait_until
 
 from orlop.plan.operations import BEST_EFFORT
 
@@ -148,7 +148,7 @@ def test_a_signal_ends_the_hook_and_the_plan(executor: Executor, tmp_path: Path)
     process = executor.start(plan, stderr=subprocess.PIPE)
     wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "", "the hook")
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=10)
+    _, error = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 1
     assert b"op=hook" in error
     assert b"EINTR" in error
@@ -164,7 +164,7 @@ def test_a_signal_ends_the_wait_for_init(executor: Executor, root: Path, tmp_pat
     process = executor.start(container.plan, stderr=subprocess.PIPE)
     wait_until((tmp_path / "begun").exists, "the hook inside")
     process.send_signal(signal.SIGTERM)
-    _, error = process.communicate(timeout=10)
+    _, error = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 1
     assert b"op=wait_signal" in error
     assert b"detail=interrupted by SIGTERM" in error
@@ -179,7 +179,7 @@ def test_without_a_clone_a_signal_ends_the_hook_too(executor: Executor, tmp_path
     process = executor.start(plan, stderr=subprocess.PIPE)
     wait_until((tmp_path / "begun").exists, "the hook")
     process.send_signal(signal.SIGHUP)
-    _, error = process.communicate(timeout=10)
+    _, error = process.communicate(timeout=DEADLINE_S)
     assert (process.returncode, (tmp_path / "next").exists()) == (0, True)
     assert error.startswith(b"warn ")
     assert b"interrupted by SIGHUP" in error

@@ -18,7 +18,7 @@ from plan_file import (
     hook,
     new_plan,
 )
-from waiting import is_alive, wait_until
+from waiting import DEADLINE_S, is_alive, wait_until
 
 from orlop.plan.operations import BEST_EFFORT, EXCLUSIVE, IGNORE_ENOENT, TEMPLATE_PID, TEMPLATE_START_TIME
 
@@ -60,7 +60,7 @@ def test_signals_are_forwarded(executor: Executor, number: int) -> None:
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(number)
     assert process.stdout.readline() == b"got\n"
-    assert process.wait(10) == 7
+    assert process.wait(DEADLINE_S) == 7
     process.stdout.close()
 
 
@@ -90,7 +90,7 @@ def test_a_subreaper_reaps_orphans(executor: Executor, tmp_path: Path) -> None:
     assert process.stdin is not None
     process.stdin.write(b"\n")
     process.stdin.close()
-    assert process.wait(10) == 3
+    assert process.wait(DEADLINE_S) == 3
 
 
 def test_a_failure_inside_has_its_index_and_cleanup_runs(executor: Executor, root: Path, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_an_init_that_is_killed_is_told_with_the_step_it_was_at(executor: Execut
     pid = int((tmp_path / "pid").read_text())
     wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S", "init at its await")
     os.kill(pid, signal.SIGKILL)
-    _, error = process.communicate(timeout=10)
+    _, error = process.communicate(timeout=DEADLINE_S)
     assert b"section=inner index=1 op=await" in error
     assert b"detail=init was killed by signal 9 before it was ready" in error
     assert process.returncode == 1
@@ -193,7 +193,7 @@ def test_a_reforked_init_is_the_one_that_counts(executor: Executor, tmp_path: Pa
     assert Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19] == start_time
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     assert children == [pid]  # the first child was reaped
-    process.communicate(b"\n", timeout=10)
+    process.communicate(b"\n", timeout=DEADLINE_S)
     assert process.returncode == 6
 
 
@@ -329,5 +329,5 @@ def test_a_second_process_joins_by_pidfd_with_a_terminal_of_the_containers(execu
     first.stdin.write(b"\n")
     first.stdin.close()
     first.stdout.close()
-    assert first.wait(10) == 0
+    assert first.wait(DEADLINE_S) == 0
     assert (outcome.code, outcome.stdout, outcome.stderr) == (4, "joined\r\nterminal\r\nsh\r\n", "")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from plan_file import O_DIRECTORY, O_PATH, Executor, Plan, execute, hook, new_plan
-from waiting import is_alive, wait_until
+from waiting import DEADLINE_S, is_alive, wait_until
 
 from orlop.plan.operations import TEMPLATE_PID
 
@@ -46,7 +46,7 @@ class Created:
         process = self.executor.start(
             plan, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        assert process.wait(10) == 0
+        assert process.wait(DEADLINE_S) == 0
         self.pid = int((self.directory / "pid").read_text())
         assert is_alive(self.pid)
 
@@ -59,7 +59,7 @@ class Created:
     def connect(self) -> socket.socket:
         directory = os.open(self.directory, os.O_PATH)
         peer = socket.socket(socket.AF_UNIX)
-        peer.settimeout(10)
+        peer.settimeout(DEADLINE_S)
         peer.connect(f"/proc/self/fd/{directory}/start.sock")
         os.close(directory)
         return peer
@@ -90,7 +90,7 @@ def test_a_second_start_is_refused(created: Created) -> None:
 def test_starts_at_once_start_once(created: Created) -> None:
     created.create(["/bin/sleep", "1000"])
     processes = [created.executor.start(created.start_plan(), stderr=-1) for _ in range(8)]
-    outcomes = [(process.communicate(timeout=10)[1], process.returncode) for process in processes]
+    outcomes = [(process.communicate(timeout=DEADLINE_S)[1], process.returncode) for process in processes]
     assert sorted(code for _, code in outcomes) == [0, 1, 1, 1, 1, 1, 1, 1]
     assert all(b"errno=ECONNREFUSED" in error for error, code in outcomes if code)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.waiting import wait_at_most, wait_until
+from e2e.waiting import DEADLINE_S, wait_at_most, wait_until
 from registry.nginx import nginx
 from trees import describe
 
@@ -107,7 +107,7 @@ def kill_after(orlop: Orlop, image: str, snapshotter: str, seconds: float) -> bo
     )
     wait_at_most(process.pid, seconds)
     process.kill()
-    return process.wait(timeout=20) == -signal.SIGKILL
+    return process.wait(timeout=DEADLINE_S) == -signal.SIGKILL
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e.waiting import DEADLINE_S
 from orlop.content.local import LocalContentStore
 from orlop.metadata.store import Store
 from orlop.oci.media_types import OCI_MANIFEST
@@ -158,7 +159,7 @@ def test_pulls_of_one_image_at_the_same_time(
             for _ in range(3)
         ]
         for one in pulls:
-            out, err = one.communicate(timeout=60)
+            out, err = one.communicate(timeout=DEADLINE_S)
             assert (one.returncode, err) == (0, "")
             assert out.startswith(image)
     fetched = Counter(request.target.rpartition("/")[2] for request in proxy.requests() if "/blobs/" in request.target)

@@ -7,13 +7,11 @@ import socket
 import subprocess
 from typing import TYPE_CHECKING
 
-from e2e.waiting import wait_until
+from e2e.waiting import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-_END_S = 20.0
 
 
 def free_port() -> int:
@@ -43,7 +41,7 @@ def daemon(command: Sequence[str | Path], port: int, log: Path) -> Iterator[subp
     finally:
         process.terminate()
         try:
-            process.wait(timeout=_END_S)
+            process.wait(timeout=DEADLINE_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(timeout=_END_S)
+            process.wait(timeout=DEADLINE_S)

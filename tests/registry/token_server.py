@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from e2e.waiting import DEADLINE_S
+
 from .docker_registry import PASSWORD, USER
 
 if TYPE_CHECKING:
@@ -134,5 +136,5 @@ def token_server(directory: Path) -> Iterator[TokenServer]:
         yield tokens
     finally:
         server.shutdown()
-        thread.join(timeout=20)
+        thread.join(timeout=DEADLINE_S)
         server.server_close()
