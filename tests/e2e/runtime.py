@@ -110,6 +110,10 @@ class Call:
         """What it has written to stdout so far."""
         return self.out_path.read_text(errors="replace")
 
+    def whole_lines(self) -> list[str]:
+        """The lines of that; not the last one, of which only a part may be there."""
+        return self.out().split("\n")[:-1]
+
 
 class Runtime:
     """The program, its `--root`, and where its outputs go. `prefix` is a command to run it by, such as nsenter.

@@ -43,8 +43,8 @@ def test_stats_of_a_stopped_container_are_refused(container: Container) -> None:
 def test_events_come_at_the_interval_until_the_container_is_gone(container: Container) -> None:
     container.run_detached()
     call = container.runtime.begin("events", "--interval", "100ms", container.id)
-    wait_until(lambda: len(call.out().splitlines()) >= 2 or call.has_ended, "two reports")
-    assert [json.loads(line)["type"] for line in call.out().splitlines()[:2]] == ["stats"] * 2
+    wait_until(lambda: len(call.whole_lines()) >= 2 or call.has_ended, "two reports")
+    assert [json.loads(line)["type"] for line in call.whole_lines()[:2]] == ["stats"] * 2
     container.stop()
     container.delete().check()
     call.wait()
@@ -57,7 +57,7 @@ def test_an_out_of_memory_kill_is_an_event(container: Container) -> None:
     wait_until(lambda: "stats" in call.out() or call.has_ended, "the first report")
     assert not call.has_ended
     container.exec_sh("head -c 64000000 /dev/zero | tail")
-    wait_until(lambda: any(json.loads(line)["type"] == "oom" for line in call.out().splitlines()), "the oom event")
+    wait_until(lambda: any(json.loads(line)["type"] == "oom" for line in call.whole_lines()), "the oom event")
     call.signal(signal.SIGKILL)
     call.process.wait()
 
