@@ -59,9 +59,9 @@ class ResidentPlanner:
         return int(self.messages().rsplit("accepted requests:", 1)[1].split(",")[0])
 
     def resident_kib(self) -> int:
-        """Its memory in KiB (VmRSS)."""
+        """Its own memory in KiB (RssAnon): pages of files come and go with what else the machine does."""
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon"))
 
     def fds(self) -> int:
         """How many fds it has open."""

@@ -161,7 +161,7 @@ def test_memory_and_fds_do_not_grow(tmp_path: Path) -> None:
 
         def held() -> tuple[int, int]:
             status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
-            resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+            resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon"))
             return resident, len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
 
         def ask(count: int) -> None:
