@@ -81,6 +81,7 @@ class TerminalCall:
         master, self.slave = os.openpty()
         self.screen = Screen(master)
         self.screen.resize(rows, columns)
+        self.modes_before = self.local_modes()
         # `setsid --ctty` makes the pty the controlling terminal: posix_spawn cannot.
         words = ["setsid", "--ctty", *command]
         self.pid = os.posix_spawnp(
