@@ -21,6 +21,7 @@ from dataclasses import replace
 from orlop.archive.unpack_form import unpack
 from orlop.archive.unpack_wire import decode_job, encode_error, encode_result
 from orlop.errors import Internal, InvalidArgument, KernelError, OrlopError
+from orlop.linux.errno_text import errno_advice, errno_name_and_text
 
 _STREAM_FD, _RESULT_FD = 0, 1
 _STACK_BYTES = 256 << 10
@@ -70,7 +71,10 @@ def _as_ours(error: Exception) -> OrlopError:
         )
     if isinstance(error, OSError):
         place = f": {os.fsdecode(error.filename)!a}" if error.filename else ""
-        return KernelError(f"cannot unpack the layer{place}: {error.strerror}", errno=error.errno or 0)
+        number = error.errno or 0
+        name, text = errno_name_and_text(number)
+        hint = errno_advice(number, "")
+        return KernelError(f"cannot unpack the layer{place}: {name} ({text})", hint=hint, errno=number)
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next

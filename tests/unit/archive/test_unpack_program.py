@@ -188,8 +188,16 @@ def test_nothing_is_imported_once_the_stream_is_read() -> None:
     [
         (NotFound("it is gone"), NotFound, "^it is gone$"),
         (MemoryError(), InvalidArgument, r"limit memory_bytes\); raise the limit"),
-        (OSError(28, "No space left on device"), KernelError, "^cannot unpack the layer: No space left on device$"),
-        (OSError(13, "Denied", b"a\xff"), KernelError, r"^cannot unpack the layer: 'a\\udcff': Denied$"),
+        (
+            OSError(28, "No space left on device"),
+            KernelError,
+            r"^cannot unpack the layer: ENOSPC \(No space left on device\); the disk is full, or a limit of the host",
+        ),
+        (
+            OSError(13, "Permission denied", b"a\xff"),
+            KernelError,
+            r"^cannot unpack the layer: 'a\\udcff': EACCES \(Permission denied\); see the permissions of the caller$",
+        ),
         (ValueError("odd"), Internal, r"^cannot unpack the layer: ValueError: odd \(\?\)$"),
     ],
 )
