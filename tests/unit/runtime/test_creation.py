@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orlop.errors import InvalidArgument, NotFound
+from orlop.errors import FailedPrecondition, InvalidArgument, NotFound
 from orlop.plan.cgroups import CgroupDirectory, CgroupPlacement
 from orlop.runtime import creation
 from orlop.runtime.creation import read_config
@@ -138,6 +138,21 @@ def test_a_terminal_and_its_socket_go_together(
     outcome = orun(*words, "web")
     assert outcome.err == message
     assert len(outcome.plans) == (0 if message else 1)
+
+
+def test_who_took_the_id_meanwhile_is_told_and_not_what_of_theirs_is_in_the_way(
+    orun: Orun, bundle: Callable[..., None], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle()
+
+    def refuse(_placement: CgroupPlacement) -> None:
+        make_sample(root)
+        raise FailedPrecondition("config.json: linux.cgroupsPath: the cgroup has processes already")
+
+    monkeypatch.setattr(creation, "refuse_populated_cgroup", refuse)
+    outcome = orun("create", "web")
+    assert outcome.plans == []
+    assert outcome.err == 'orun: container "web" exists already; choose another id, or delete it first\n'
 
 
 def test_a_taken_id_is_told_before_anything_else(orun: Orun, root: Path) -> None:
