@@ -71,8 +71,8 @@ class LabSession:
             if step.is_continued:
                 self._screen.wait_for(r"> $")
             elif following is not None and following.is_inside:
-                # Busybox asks the terminal where the cursor is, right behind its prompt.
-                self._screen.wait_for(r"/[\w/]* # (\x1b\[6n)?$")
+                # Behind its prompt busybox asks where the cursor is; told the terminal's size, it writes it once more.
+                self._screen.wait_for(r"/[\w/]* # (\x1b\[\d*[A-Za-z])*$")
             else:
                 code = self._wait_for_prompt()
                 told = f"line {step.line_number}: {step.text!r} exited with {code}: {self.last_output}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,8 @@ from .marks import orun_only
 from .proc_status import capability_mask, status_fields
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .container import Container
 
 ALL_SETS = ("bounding", "effective", "permitted", "inheritable", "ambient")
