@@ -14,6 +14,7 @@ import pytest
 
 from orlop.oci.media_types import OCI_MANIFEST
 from registry.certificates import make_authority
+from registry.cutting import cutting
 from registry.docker_registry import PASSWORD, USER, docker_registry, registry_with_password
 from registry.images import skopeo
 from registry.nginx import nginx
@@ -132,21 +133,14 @@ def in_front_of(
         yield proxy
 
 
-# The registry behind it all but stops after 400 kB, and nginx gives up on it then.
-_SLOW = """
-server {
-    listen unix:{directory}/slow.sock;
-    access_log off;
-    location / { root {directory}/files; rewrite ^ /blob break; limit_rate 1; limit_rate_after 400k; }
-}
-"""
-_CUTS = """
-location ~ /blobs/%s {
-    proxy_pass http://unix:{directory}/slow.sock;
-    proxy_set_header Range $http_range;
-    proxy_read_timeout 200ms;
-}
-"""
+@contextmanager
+def with_cuts(registry: DockerRegistry, directory: Path, digest: str) -> Iterator[Nginx]:
+    """The registry behind it closes the connection after each 400 kB of a blob, and so does nginx."""
+    content = registry.blob_path(digest).read_bytes()
+    with cutting(content, 400_000) as url:
+        server = f"location ~ /blobs/{digest} {{ proxy_pass {url}; proxy_set_header Range $http_range; }}"
+        with in_front_of(registry, directory, server) as proxy:
+            yield proxy
 
 
 def test_connections_that_are_cut(
@@ -154,8 +148,7 @@ def test_connections_that_are_cut(
 ) -> None:
     """While there is progress, a pull goes on by itself; one that gave up is gone on with by the next."""
     digest = layer_digests(noise_image)[1]
-    content = registry.blob_path(digest).read_bytes()
-    with in_front_of(registry, directory, _CUTS % digest, _SLOW, content) as proxy:
+    with with_cuts(registry, directory, digest) as proxy:
         impatient, patient = new_orlop("impatient", attempts=1), new_orlop("patient", attempts=4)
         image = f"{proxy.domain}/noise"
         patient.pull(image)
@@ -176,7 +169,7 @@ def test_a_registry_that_is_busy_for_a_while(
     new_orlop: NewOrlop, directory: Path, registry: DockerRegistry, umoci_image: str, status: int
 ) -> None:
     orlop = new_orlop("orlop", attempts=8)
-    http = "limit_req_zone $binary_remote_addr zone=one:1m rate=20r/s;"
+    http = "limit_req_zone $binary_remote_addr zone=one:1m rate=2r/s;"
     server = f"limit_req zone=one; limit_req_status {status};"
     with in_front_of(registry, directory, server, http) as proxy:
         orlop.pull(f"{proxy.domain}/{umoci_image.partition('/')[2]}")
@@ -285,7 +278,7 @@ def test_what_a_crash_tore_is_fetched_again(
     """After a power loss an ingest's data can be wrong though its length is right: it is noticed, and begun anew."""
     digest = layer_digests(noise_image)[1]
     content = registry.blob_path(digest).read_bytes()
-    with in_front_of(registry, directory, _CUTS % digest, _SLOW, content) as proxy:
+    with with_cuts(registry, directory, digest) as proxy:
         new_orlop("orlop", attempts=1).pull(f"{proxy.domain}/noise", code=1)
     (torn,) = [
         path
