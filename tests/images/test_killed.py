@@ -9,13 +9,13 @@ import signal
 import sqlite3
 import subprocess
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.waiting import DEADLINE_S, wait_at_most, wait_until
+from e2e.waiting import wait_until
 from registry.nginx import nginx
 from trees import describe
 
@@ -23,7 +23,7 @@ from .leftovers import helpers_of
 from .remote import layer_digests, manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from registry.docker_registry import DockerRegistry
     from trees import Node
@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.needs_root,
     *(pytest.mark.needs_peer(one) for one in ("docker-registry", "umoci", "skopeo", "nginx")),
 ]
-MOMENTS = 10  # for each snapshotter
+MOMENTS = 10  # for each snapshotter: one half by the clock, the other by what has come of the blobs
 # So slow that a pull is killed while blobs are on their way, as well as before and after.
 _SLOW = "location ~ /blobs/ { proxy_pass %s; proxy_set_header Host $http_host; limit_rate 4m; }"
 
@@ -99,15 +99,49 @@ def _text(path: Path) -> str:
         return ""
 
 
-def kill_after(orlop: Orlop, image: str, snapshotter: str, seconds: float) -> bool:
-    """Begin a pull and kill it after so long; whether it was alive until then."""
+def come(orlop: Orlop) -> int:
+    """How many bytes of blobs are there, whole or in part."""
+    number = 0
+    for path in (*orlop.root.glob("content/ingest/*/data"), *orlop.root.glob("content/blobs/sha256/*")):
+        with suppress(FileNotFoundError):  # it has just become a blob
+            number += path.stat().st_size
+    return number
+
+
+def kill_when(orlop: Orlop, image: str, snapshotter: str, is_time: Callable[[], object]) -> bool:
+    """Begin a pull and kill it when it is time; whether it was alive until then."""
     command = [*orlop.command, "--snapshotter", snapshotter, "pull", "--plain-http", image]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=orlop.environment, start_new_session=True
-    )
-    wait_at_most(process.pid, seconds)
-    process.kill()
-    return process.wait(timeout=DEADLINE_S) == -signal.SIGKILL
+    ) as process:
+        wait_until(lambda: is_time() or process.poll() is not None, "the moment of the kill")
+        process.kill()
+    return process.returncode == -signal.SIGKILL
+
+
+class Moments:
+    """When to kill pulls: at random times, and when so much of the blobs has come, which no slow machine moves."""
+
+    def __init__(self, contents: dict[str, bytes], whole_s: float, seed: int) -> None:
+        self._contents = contents
+        self._whole_s = whole_s
+        self._chance = random.Random(seed)  # noqa: S311 -- moments, not secrets
+
+    def choose(self, orlop: Orlop, number: int) -> tuple[str, Callable[[], object]]:
+        """The moment for the pull of that number, in words, and whether it has come."""
+        half = MOMENTS // 2
+        if number < half:
+            seconds = (number + self._chance.random()) * self._whole_s / half
+            end = time.monotonic() + seconds
+            return f"after {seconds:.3f} s", lambda: time.monotonic() >= end
+        if number == half:
+            return "with a part of a blob", lambda: begun(orlop, self._contents)
+        if number == half + 1:
+            return "with a whole blob", lambda: orlop.blobs() & self._contents.keys()
+        # Not near the end, which it may reach before we look again.
+        share = (number - half - 2 + self._chance.random()) / (MOMENTS - half - 2) / 2
+        wanted = 1 + int(share * sum(map(len, self._contents.values())))
+        return f"with {wanted} bytes", lambda: come(orlop) >= wanted
 
 
 @pytest.fixture(scope="module")
@@ -130,13 +164,13 @@ def test_a_pull_killed_at_any_moment(
     expected_layers = layers_of(never_killed, snapshotter)
     assert len(expected_layers) == len(layer_digests(image))
     seed = random.randrange(1 << 32)  # noqa: S311 -- a failed test tells it
-    moments = random.Random(seed)  # noqa: S311
+    moments = Moments(contents, whole_s, seed)
     killed, cached, resumed = 0, 0, 0
     for number in range(MOMENTS):
         orlop = new_orlop(f"killed-{number}")
-        seconds = (number + moments.random()) * whole_s / MOMENTS
-        context = f"killed after {seconds:.3f} s (seed {seed})"
-        killed += kill_after(orlop, image, snapshotter, seconds)
+        moment, is_time = moments.choose(orlop, number)
+        context = f"killed {moment} (seed {seed})"
+        killed += kill_when(orlop, image, snapshotter, is_time)
         wait_until(lambda: not helpers_of(directory), f"the end of the helpers, {context}: {helpers_of(directory)}")
         there, half = orlop.blobs() & contents.keys(), begun(orlop, contents)
         lines = orlop.pull(image, snapshotter=snapshotter).err.splitlines()

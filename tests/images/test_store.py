@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.waiting import DEADLINE_S
+from e2e.waiting import DEADLINE_S, wait_until
 from orlop.content.local import LocalContentStore
 from orlop.metadata.store import Store
 from orlop.oci.media_types import OCI_MANIFEST
 from registry.blob_file import described
 from registry.nginx import nginx
 
+from .leftovers import helpers_of
 from .orlop import SNAPSHOTTERS, Orlop
 from .remote import layer_digests, manifest
 
@@ -64,11 +65,13 @@ def test_df_adds_up_to_what_du_shows(orlop: Orlop, umoci_image: str, noise_image
     with opened(orlop) as store:
         store.images.delete(noise_image)  # `orlop rmi` would collect at once
     with orlop.mounted(umoci_image, snapshotter="erofs"), databases_in_use(orlop.root):
+        os.sync()  # what is not written yet may come to another number of blocks
         before = orlop.json("df")
         assert before["totalBytes"] == du(orlop.root)
         assert before["snapshotBytes"].keys() == set(SNAPSHOTTERS)
         assert before["reclaimableBytes"] > 3 * 1_500_000
         freed = orlop.json("prune")["freedBytes"]
+        os.sync()
         after = orlop.json("df")
         assert after["totalBytes"] == du(orlop.root)
         assert after["reclaimableBytes"] == 0
@@ -89,6 +92,7 @@ def small_disk(directory: Path) -> Iterator[Path]:
     subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True, timeout=60)
     subprocess.run(["mount", "-o", "loop", image, target], check=True, timeout=60)
     yield target
+    wait_until(lambda: not helpers_of(directory), "the end of the processes that may hold the file system")
     subprocess.run(["umount", target], check=True, timeout=60)
 
 
