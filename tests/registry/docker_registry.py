@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .daemon import daemon, free_port
+from .daemon import daemon, reserved_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,34 +61,35 @@ def docker_registry(
     *,
     auth: Mapping[str, Any] | None = None,
     certificate: Certificate | None = None,
-    port: int = 0,
-    url: str = "",
 ) -> Iterator[DockerRegistry]:
     """The registry while it runs; its content is below `directory`, and stays there.
 
-    `auth` is its configuration's field of that name. `url` is what it believes to be reached by, where that is not
-    its own address.
+    `auth` is its configuration's field of that name.
     """
-    port = port or free_port()
     directory.mkdir(parents=True, exist_ok=True)
+    with reserved_port() as port:
+        configuration = _configuration(directory, port, auth, certificate)
+        path = directory / "config.yml"
+        path.write_text(json.dumps(configuration))  # JSON is YAML
+        with daemon(["docker-registry", "serve", path], port, directory / "registry.log"):
+            yield DockerRegistry(port, directory, "https" if certificate else "http")
+
+
+def _configuration(
+    directory: Path, port: int, auth: Mapping[str, Any] | None, certificate: Certificate | None
+) -> dict[str, Any]:
     http: dict[str, Any] = {"addr": f"127.0.0.1:{port}", "secret": "of this test"}
-    if url:
-        http["host"] = url
     if certificate is not None:
         http["tls"] = {"certificate": str(certificate.path), "key": str(certificate.key)}
         if certificate.client_ca is not None:
             http["tls"]["clientcas"] = [str(certificate.client_ca)]
-    configuration = {
+    return {
         "version": "0.1",
         "log": {"level": "info"},
         "storage": {"filesystem": {"rootdirectory": str(directory / "data")}, "delete": {"enabled": True}},
         "http": http,
         **({"auth": auth} if auth else {}),
     }
-    path = directory / "config.yml"
-    path.write_text(json.dumps(configuration))  # JSON is YAML
-    with daemon(["docker-registry", "serve", path], port, directory / "registry.log"):
-        yield DockerRegistry(port, directory, "https" if certificate else "http")
 
 
 @contextlib.contextmanager

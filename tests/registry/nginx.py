@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .daemon import daemon, free_port
+from .daemon import daemon, reserved_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -107,22 +107,22 @@ def nginx(
     if certificate is not None:
         tls = " ssl"
         server += f"\nssl_certificate {certificate.path};\nssl_certificate_key {certificate.key};"
-    port = free_port()
-    configuration = directory / "nginx.conf"
-    configuration.write_text(
-        _CONFIGURATION.format(
-            directory=directory,
-            port=port,
-            tls=tls,
-            upstream=upstream,
-            max_body=max_body,
-            server=server.replace("{directory}", str(directory)),
-            http=http.replace("{directory}", str(directory)),
-        ).replace("worker_processes 1;", _user() + "worker_processes 1;")
-    )
-    command: list[str | Path] = ["nginx", "-c", configuration, "-p", directory]
-    with daemon(command, port, directory / "nginx.log"):
-        yield Nginx(port, directory, "https" if certificate else "http")
+    with reserved_port() as port:
+        configuration = directory / "nginx.conf"
+        configuration.write_text(
+            _CONFIGURATION.format(
+                directory=directory,
+                port=port,
+                tls=tls,
+                upstream=upstream,
+                max_body=max_body,
+                server=server.replace("{directory}", str(directory)),
+                http=http.replace("{directory}", str(directory)),
+            ).replace("worker_processes 1;", _user() + "worker_processes 1;")
+        )
+        command: list[str | Path] = ["nginx", "-c", configuration, "-p", directory]
+        with daemon(command, port, directory / "nginx.log"):
+            yield Nginx(port, directory, "https" if certificate else "http")
 
 
 def _user() -> str:
