@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from e2e.waiting import wait_for_exit
 from orlop.errors import InvalidArgument
 from orlop.runtime import verb_events
 from orlop.runtime.verb_events import VERB, _interval
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .conftest import Orun
-
-_TIMEOUT_S = 10.0
 
 
 @pytest.fixture
@@ -78,16 +76,25 @@ def test_a_wrong_interval_is_told_before_anything_else(orun: Orun) -> None:
 
 
 @pytest.mark.usefixtures("cgroup")
-def test_reports_come_at_the_interval_until_the_container_ends(orun: Orun, child: subprocess.Popen[bytes]) -> None:
-    timer = threading.Timer(0.3, child.kill)
-    timer.start()
+def test_reports_come_at_the_interval_until_the_container_ends(
+    orun: Orun, child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, times = verb_events.read_stats, []
+
+    def read_stats(paths: dict[str, str]) -> dict[str, Any]:
+        times.append(time.monotonic())
+        if len(times) == 3:
+            child.kill()
+            wait_for_exit(child.pid, "the end of init")
+        return known(paths)
+
+    monkeypatch.setattr(verb_events, "read_stats", read_stats)
+    begin = time.monotonic()
     outcome = orun("events", "--interval", "50ms", "web")
-    timer.join()
     assert (outcome.code, outcome.out) == (0, "")
     assert {fd for fd, _ in outcome.writes} == {1}
-    events = [json.loads(text) for _, text in outcome.writes]
-    assert {event["type"] for event in events} == {"stats"}
-    assert 1 <= len(events) <= 7
+    assert [json.loads(text)["type"] for _, text in outcome.writes] == ["stats"] * 3
+    assert all(at - begin >= number * 0.05 for number, at in enumerate(times, 1))
 
 
 def test_each_process_that_is_killed_for_memory_has_its_line(
@@ -103,19 +110,22 @@ def test_each_process_that_is_killed_for_memory_has_its_line(
         return count
 
     monkeypatch.setattr(verb_events, "oom_kills", kills)
-    start = time.monotonic()
     outcome = orun("events", "--interval", "1h", "web")
-    assert time.monotonic() - start < _TIMEOUT_S
     assert outcome.writes == [(1, '{"type":"oom","id":"web"}\n')] * 2
 
 
-def test_a_kill_that_ends_the_container_is_not_lost(orun: Orun, cgroup: Path, child: subprocess.Popen[bytes]) -> None:
-    def kill() -> None:
+def test_a_kill_that_ends_the_container_is_not_lost(
+    orun: Orun, cgroup: Path, child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = verb_events.oom_kills
+
+    def kill_once_counted(paths: dict[str, str]) -> int:
+        count = known(paths)
         (cgroup / "memory.events").write_text("oom 2\noom_kill 2\n", encoding="ascii")
         child.kill()
+        wait_for_exit(child.pid, "the end of init")
+        return count
 
-    timer = threading.Timer(0.05, kill)
-    timer.start()
+    monkeypatch.setattr(verb_events, "oom_kills", kill_once_counted)
     outcome = orun("events", "--interval", "1h", "web")
-    timer.join()
     assert [text for _, text in outcome.writes] == ['{"type":"oom","id":"web"}\n']
