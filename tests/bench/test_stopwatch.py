@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e.orphans import children
 from stopwatch import RunError, Stopwatch
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def test_a_command_is_timed_to_its_end(tmp_path: Path) -> None:
     elapsed_ms = Stopwatch(tmp_path / "said").time("run", ["/bin/sleep", "0.05"], {})
-    assert 50 <= elapsed_ms < 5000
+    assert 50 <= elapsed_ms < 60_000
 
 
 def test_a_command_gets_its_environment_and_no_other(tmp_path: Path) -> None:
@@ -36,14 +36,10 @@ def test_a_program_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
 
 
 def test_a_command_that_does_not_end_is_killed(tmp_path: Path) -> None:
-    program = tmp_path / "sleeper"
-    program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 100\n", encoding="ascii")
-    program.chmod(0o755)
+    before = set(children())
     with pytest.raises(RunError, match=r"^start: no end after 0\.5 s$"):
-        Stopwatch(tmp_path / "said", timeout_s=0.5).time("start", [str(program)], {"PATH": "/usr/bin:/bin"})
-    pid = int((tmp_path / "pid").read_text(encoding="ascii"))
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+        Stopwatch(tmp_path / "said", timeout_s=0.5).time("start", ["/bin/sleep", "1000"], {})
+    assert set(children()) <= before
 
 
 def test_a_command_that_ends_in_time_leaves_no_alarm(tmp_path: Path) -> None:

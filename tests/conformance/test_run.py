@@ -76,7 +76,9 @@ def test_a_program_runs_with_the_runtime_in_its_environment(tmp_path: Path) -> N
 def test_what_a_program_leaves_running_ends_with_it(tmp_path: Path) -> None:
     alive = tmp_path / "alive"
     suite = _suite(
-        tmp_path, one=f"(while sleep 0.05; do date +%s%N >{alive}; done) >/dev/null 2>&1 &\nsleep 0.3; echo 1..0"
+        tmp_path,
+        one=f"(while sleep 0.05; do date +%s%N >{alive}; done) >/dev/null 2>&1 &\n"
+        f"until test -s {alive}; do sleep 0.05; done; echo 1..0",
     )
     run_suite(suite, [_RUNTIME], only="", tries=_once, tell=print)
     before = alive.read_text(encoding="ascii")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,11 +79,10 @@ def test_a_hook_that_cannot_be_executed_says_why(executor: Executor, tmp_path: P
 
 def test_a_hook_that_takes_too_long_is_killed_with_its_children(executor: Executor, tmp_path: Path) -> None:
     plan = new_plan()
-    started = time.monotonic()
-    hook(plan.outer, ["/bin/sh", "-c", f"/bin/sleep 60 & echo $! > {tmp_path}/child; wait"], timeout_ms=1500)
+    # The child outlasts our own deadline, so that whoever waits for it is noticed.
+    hook(plan.outer, ["/bin/sh", "-c", f"/bin/sleep 1000 & echo $! > {tmp_path}/child; wait"], timeout_ms=5000)
     failure = executor.run(plan).failure()
-    assert (failure.errno, failure.status, failure.detail) == ("0", 9, "timed out after 1500 ms")
-    assert time.monotonic() - started < 10
+    assert (failure.errno, failure.status, failure.detail) == ("0", 9, "timed out after 5000 ms")
     child = (tmp_path / "child").read_text().strip()
     wait_until(lambda: not is_alive(int(child)), "the end of its child")
 

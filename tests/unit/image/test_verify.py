@@ -27,7 +27,7 @@ _DESCRIPTOR = Descriptor(
     media_type=OCI_MANIFEST, digest=Digest.of(b"x"), size=1, annotations={"a": "b"}, artifact_type="application/x"
 )
 _NAME = "docker.io/library/alpine:latest"
-_DEADLINE_S = 60.0
+_DEADLINE_S = 120.0
 
 
 @pytest.fixture
@@ -157,20 +157,31 @@ def test_a_verifier_that_reads_nothing(bin_dir: Path) -> None:
     assert asyncio.run(verify_image(settings, _NAME, large)).ok
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
+def test_a_verifier_ends_by_its_deadline(bin_dir: Path, tmp_path: Path) -> None:
+    """Whatever it does instead. All at once, for each has the time to come to it on a machine that does much else."""
+    scripts = [
         "exec sleep 100000",
         'trap "" TERM INT HUP; while :; do sleep 100; done',
         "exec >&- 2>&-; exec sleep 100000",
         "kill -STOP $$",
-    ],
-)
-def test_a_verifier_ends_by_its_deadline(bin_dir: Path, tmp_path: Path, script: str) -> None:
-    path = _add(bin_dir, "v", f"echo $$ > {tmp_path}/pid; {script}")
-    with pytest.raises(Unavailable, match=rf"^image verifier {path}: did not end within 0\.5 s; see what it waits for"):
-        _verify(bin_dir, timeout_s=0.5)
-    assert not _is_running(int((tmp_path / "pid").read_text()))
+    ]
+    settings = []
+    for number, script in enumerate(scripts):
+        directory = bin_dir / str(number)
+        directory.mkdir(mode=0o755)
+        _add(directory, "v", f"echo $$ > {tmp_path}/pid-{number}; {script}")
+        settings.append(VerifierSettings(bin_dir=directory, timeout_s=5.0))
+
+    async def ask() -> list[object]:
+        return await asyncio.gather(
+            *(verify_image(one, _NAME, _DESCRIPTOR) for one in settings), return_exceptions=True
+        )
+
+    for number, error in enumerate(asyncio.run(ask())):
+        assert isinstance(error, Unavailable)
+        path = bin_dir / str(number) / "v"
+        assert str(error).startswith(f"image verifier {path}: did not end within 5 s; see what it waits for")
+        assert not _is_running(int((tmp_path / f"pid-{number}").read_text()))
 
 
 def test_what_a_verifier_leaves_behind_ends_with_it(bin_dir: Path, tmp_path: Path) -> None:
@@ -185,7 +196,7 @@ def test_a_child_that_left_the_group_is_not_waited_for(bin_dir: Path, tmp_path: 
     child = f"setsid sh -c 'echo $$ > {pid_file}; exec sleep 100000'"
     _add(bin_dir, "v", f"{child} & echo yes; until [ -s {pid_file} ]; do :; done")
     try:
-        assert _verify(bin_dir, timeout_s=1.0) == Judgement(ok=True, reason="v => yes")
+        assert _verify(bin_dir, timeout_s=5.0) == Judgement(ok=True, reason="v => yes")
     finally:
         pid = int(pid_file.read_text())
         os.kill(pid, signal.SIGKILL)

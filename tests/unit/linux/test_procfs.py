@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NO_PROCESS = 1 << 22  # pid_max is not above it
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 120.0
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def install(helpers: Path, script: str) -> None:
     path.chmod(0o755)
 
 
-def ask(server: str = "r.example", timeout_s: float = 20.0) -> tuple[str, str] | None:
+def ask(server: str = "r.example", timeout_s: float = 120.0) -> tuple[str, str] | None:
     return asyncio.run(ask_helper("test", server, timeout_s=timeout_s))
 
 
@@ -72,8 +72,8 @@ def test_one_that_does_not_end_is_ended_with_what_it_started(helpers: Path) -> N
     install(helpers, f"sleep 1000 & echo $! > {helpers}/child; wait")
 
     async def ask_until_it_has_a_child() -> None:
-        task = asyncio.create_task(ask_helper("test", "r.example", timeout_s=2.0))
-        with pytest.raises(Unavailable, match="gave no answer within 2 s"):
+        task = asyncio.create_task(ask_helper("test", "r.example", timeout_s=5.0))
+        with pytest.raises(Unavailable, match="gave no answer within 5 s"):
             await task
 
     asyncio.run(ask_until_it_has_a_child())
