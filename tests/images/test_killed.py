@@ -114,7 +114,7 @@ def kill_when(orlop: Orlop, image: str, snapshotter: str, is_time: Callable[[], 
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=orlop.environment, start_new_session=True
     ) as process:
-        wait_until(lambda: is_time() or process.poll() is not None, "the moment of the kill")
+        wait_until(lambda: bool(is_time()) or process.poll() is not None, "the moment of the kill")
         process.kill()
     return process.returncode == -signal.SIGKILL
 

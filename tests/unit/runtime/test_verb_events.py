@@ -11,6 +11,7 @@ import pytest
 from e2e.waiting import wait_for_exit
 from orlop.errors import InvalidArgument
 from orlop.runtime import verb_events
+from orlop.runtime.cgroup_stats import oom_kills, read_stats
 from orlop.runtime.verb_events import VERB, _interval
 
 from .samples import make_cgroup, make_sample
@@ -79,16 +80,16 @@ def test_a_wrong_interval_is_told_before_anything_else(orun: Orun) -> None:
 def test_reports_come_at_the_interval_until_the_container_ends(
     orun: Orun, child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known, times = verb_events.read_stats, []
+    times: list[float] = []
 
-    def read_stats(paths: dict[str, str]) -> dict[str, Any]:
+    def end_at_the_third(paths: dict[str, str]) -> dict[str, Any]:
         times.append(time.monotonic())
         if len(times) == 3:
             child.kill()
             wait_for_exit(child.pid, "the end of init")
-        return known(paths)
+        return read_stats(paths)
 
-    monkeypatch.setattr(verb_events, "read_stats", read_stats)
+    monkeypatch.setattr(verb_events, "read_stats", end_at_the_third)
     begin = time.monotonic()
     outcome = orun("events", "--interval", "50ms", "web")
     assert (outcome.code, outcome.out) == (0, "")
@@ -107,6 +108,7 @@ def test_each_process_that_is_killed_for_memory_has_its_line(
         count = next(counts)
         if count == 3:
             child.kill()
+            wait_for_exit(child.pid, "the end of init")
         return count
 
     monkeypatch.setattr(verb_events, "oom_kills", kills)
@@ -117,10 +119,8 @@ def test_each_process_that_is_killed_for_memory_has_its_line(
 def test_a_kill_that_ends_the_container_is_not_lost(
     orun: Orun, cgroup: Path, child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = verb_events.oom_kills
-
     def kill_once_counted(paths: dict[str, str]) -> int:
-        count = known(paths)
+        count = oom_kills(paths)
         (cgroup / "memory.events").write_text("oom 2\noom_kill 2\n", encoding="ascii")
         child.kill()
         wait_for_exit(child.pid, "the end of init")
