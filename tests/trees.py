@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import hashlib
 import os
 import stat
@@ -98,6 +100,22 @@ def differences(first: dict[str, Node], second: dict[str, Node]) -> list[str]:
                 one, other = {key: one.get(key) for key in fields}, {key: other.get(key) for key in fields}
             lines.append(f"{name}: {one} != {other}")
     return lines
+
+
+@contextlib.contextmanager
+def same_fds() -> Iterator[None]:
+    """The block leaves open what was open. What other tests left to the garbage collector is not closed meanwhile."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        before = open_fds()
+        try:
+            yield
+        finally:
+            assert open_fds() == before, "an fd stayed open, or one too many was closed"
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def open_fds() -> set[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orlop.errors import InvalidArgument, PermissionDenied
-from trees import open_fds
+from trees import same_fds
 
 from .archives import HOSTILE, Hostile
 
@@ -28,12 +28,10 @@ def test_each_archive_has_its_own_name() -> None:
     ids=lambda value: getattr(value, "name", value),
 )
 def test_it_is_refused(one: Hostile, form: str, arena: Arena) -> None:
-    fds = open_fds()
-    with pytest.raises((InvalidArgument, PermissionDenied), match=one.reason) as caught:
+    with same_fds(), pytest.raises((InvalidArgument, PermissionDenied), match=one.reason) as caught:
         arena.unpack(one.build(os.fsencode(arena.outside)), form=form, **one.options)
     message = str(caught.value)
     assert message.startswith(("layer: entry ", "layer: ", "cannot unpack: entry "))
     assert "\n" not in message
     assert len(message) < 700
     assert message.isprintable()
-    assert open_fds() == fds, "an fd stayed open"

@@ -9,7 +9,7 @@ import pytest
 
 from orlop.archive.directory_chain import Directory, DirectoryChain
 from orlop.errors import InvalidArgument
-from trees import open_fds
+from trees import open_fds, same_fds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,11 +30,10 @@ def root_fd(tmp_path: Path) -> Iterator[int]:
 
 @pytest.fixture
 def chain(root_fd: int) -> Iterator[DirectoryChain]:
-    before = open_fds()
-    chain = DirectoryChain(root_fd, make=_make)
-    yield chain
-    chain.close()
-    assert open_fds() == before
+    with same_fds():
+        chain = DirectoryChain(root_fd, make=_make)
+        yield chain
+        chain.close()
 
 
 def _is(directory: Directory, path: Path) -> bool:

@@ -14,7 +14,7 @@ from orlop.archive.extractor import ExtractStats, extract
 from orlop.archive.tar_reader import TarReader
 from orlop.errors import FailedPrecondition, InvalidArgument, KernelError
 from tar_bytes import directory, file, hard_link, header, pax, symlink
-from trees import describe, differences, open_fds
+from trees import describe, differences, same_fds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,13 +33,14 @@ def unpack(tmp_path: Path) -> Unpack:
     """Unpacks into tmp_path, and leaves no fd, umask or working directory behind."""
 
     def run(archive: bytes, form: str = "overlay", **options: object) -> ExtractStats:
-        before = open_fds(), os.umask(0o077), os.getcwd()  # noqa: PTH109
-        fd = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            return extract(TarReader(io.BytesIO(archive).read), fd, form=form, **options)  # type: ignore[arg-type]
-        finally:
-            os.close(fd)
-            assert (open_fds(), os.umask(before[1]), os.getcwd()) == (before[0], 0o077, before[2])  # noqa: PTH109
+        before = os.umask(0o077), os.getcwd()  # noqa: PTH109
+        with same_fds():
+            fd = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                return extract(TarReader(io.BytesIO(archive).read), fd, form=form, **options)  # type: ignore[arg-type]
+            finally:
+                os.close(fd)
+                assert (os.umask(before[0]), os.getcwd()) == (0o077, before[1])  # noqa: PTH109
 
     return run
 

@@ -13,6 +13,7 @@ from orlop.errors import InvalidArgument, KernelError
 from orlop.linux import mount_call
 from orlop.linux.errno_text import kernel_error
 from orlop.linux.fstab_mount import attach, attach_overlay_by_descriptors, detach, is_mount_point, mount_points_below
+from trees import same_fds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,18 +105,14 @@ def test_what_is_wrong_with_an_overlay_is_told_by_the_kernel(place: Path) -> Non
 
 
 def test_no_file_descriptor_is_left_open(place: Path) -> None:
-    def descriptors() -> list[str]:
-        return os.listdir("/proc/self/fd")  # noqa: PTH208 - it counts its own descriptor, whichever way
-
-    before = descriptors()
-    lower = layers(place, 50, "x" * 100)
-    attach("overlay", "overlay", overlay_options(place, lower), str(place / "target"))
-    detach(str(place / "target"))
-    attach_overlay_by_descriptors("overlay", overlay_options(place, lower), str(place / "target"))
-    attach("bind", lower[0], ("rbind",), str(place / "target"))
-    with pytest.raises(KernelError):
-        attach("overlay", "overlay", ["lowerdir=/no/where"], str(place / "target"))
-    assert len(descriptors()) == len(before)
+    with same_fds():
+        lower = layers(place, 50, "x" * 100)
+        attach("overlay", "overlay", overlay_options(place, lower), str(place / "target"))
+        detach(str(place / "target"))
+        attach_overlay_by_descriptors("overlay", overlay_options(place, lower), str(place / "target"))
+        attach("bind", lower[0], ("rbind",), str(place / "target"))
+        with pytest.raises(KernelError):
+            attach("overlay", "overlay", ["lowerdir=/no/where"], str(place / "target"))
 
 
 @pytest.mark.parametrize("option", ["remount", "rshared", "tmpcopyup"])

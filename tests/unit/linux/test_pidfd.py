@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from orlop.errors import KernelError
 from orlop.linux.pidfd import open_pidfd, send_signal, wait_exit
 from orlop.linux.procfs import read_start_time
+from trees import same_fds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,9 +60,8 @@ def test_waiting_ends_when_the_time_is_over(pidfd: int) -> None:
 
 
 def test_another_process_with_the_pid_is_not_the_one_asked_for(child: subprocess.Popen[bytes]) -> None:
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    assert open_pidfd(child.pid, read_start_time(child.pid) + 1) is None
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    with same_fds():
+        assert open_pidfd(child.pid, read_start_time(child.pid) + 1) is None
 
 
 def test_a_process_that_is_not_there_has_no_pidfd() -> None:

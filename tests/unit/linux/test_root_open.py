@@ -5,21 +5,17 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from orlop.errors import FailedPrecondition, InvalidArgument
 from orlop.linux.root_open import LINKS_MAX, RootDirectory
+from trees import same_fds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def _open_files() -> list[str]:
-    """The files that are open, but for the directory that lists them."""
-    return sorted(str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -36,10 +32,8 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def root(tree: Path) -> Iterator[RootDirectory]:
-    before = _open_files()
-    with RootDirectory(tree) as directory:
+    with same_fds(), RootDirectory(tree) as directory:
         yield directory
-    assert _open_files() == before
 
 
 @pytest.mark.parametrize(

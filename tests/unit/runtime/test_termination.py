@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,9 +15,11 @@ from orlop.oci.container_id import parse_container_id
 from orlop.runtime import termination
 from orlop.runtime.state_directory import Container
 from orlop.runtime.termination import kill_init, open_init, signal_all, signal_init
+from trees import same_fds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _TERM = 15
 
@@ -98,8 +99,7 @@ def test_an_init_that_does_not_end_is_told(process: subprocess.Popen[bytes], mon
 
 def test_no_fd_stays_open(process: subprocess.Popen[bytes]) -> None:
     start_time = read_start_time(process.pid)
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    signal_init(_container(process.pid, start_time), 0)
-    assert open_init(_container(process.pid, start_time + 1)) is None
-    kill_init(_container(process.pid, start_time))
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    with same_fds():
+        signal_init(_container(process.pid, start_time), 0)
+        assert open_init(_container(process.pid, start_time + 1)) is None
+        kill_init(_container(process.pid, start_time))
