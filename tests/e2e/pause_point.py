@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PausePoint:
-    """Two files: the hook makes `reached` when it is there, and reads from the FIFO `gate` until the test opens it."""
+    """Two files: the hook opens the FIFO `gate`, makes `reached`, and reads from the gate until the test opens it."""
 
     def __init__(self, container: Container, directory: Path, kind: str) -> None:
         place = directory / f"pause-{kind}"
@@ -24,10 +24,11 @@ class PausePoint:
         self._reached, gate = place / "reached", place / "gate"
         os.mkfifo(gate, 0o666)
         self._gate = os.open(gate, os.O_RDWR | os.O_NONBLOCK)
-        self._pid_file = place / "pid"
         # The container sees the directory under the host's name: startContainer hooks run in there.
         container.config["mounts"].append(bind(str(place), str(place)))
-        add_hook(container, kind, f"echo $$ > {self._pid_file}; echo > {self._reached}; read -r line < {gate}")
+        # It holds the gate before it says that it is there: what we write and close then is lost to nobody.
+        script = f"exec 9< {gate}; echo > {self._reached}; read -r line <&9"
+        add_hook(container, kind, script)
 
     def wait(self) -> None:
         """Wait until the hook is there."""
