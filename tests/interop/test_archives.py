@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dropin.podman import Podman as PodmanTool
+from dropin.podman import configuration_for
 from orlop.content.check import check
 from orlop.content.local import LocalContentStore
 from orlop.image.documents import choose
@@ -43,12 +45,11 @@ def _run(*words: str | Path) -> str:
 
 @pytest.fixture
 def podman() -> Iterator[Podman]:
-    """podman with a storage of its own."""
+    """podman with a storage and locks of its own."""
     base = Path(tempfile.mkdtemp(prefix="interop-"))  # podman takes no run directory of more than 50 characters
-    places = [word for name in ("root", "runroot", "tmpdir") for word in (f"--{name}", str(base / name))]
-    settings = ["--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "file"]
-    yield lambda *words: _run("podman", *places, *settings, *words)
-    _run("podman", *places, *settings, "rmi", "--all", "--force")
+    tool = PodmanTool(base, base.name, configuration_for(Path("/usr/bin/crun")))
+    yield lambda *words: tool(*words).out
+    tool("rmi", "--all", "--force")
     shutil.rmtree(base)
 
 
