@@ -67,9 +67,11 @@ def test_a_missing_program_is_named_and_leaves_nothing(run: Run, containerd: Con
 
 
 def test_a_task_lives_through_everything_that_its_shim_asks_for(run: Run, containerd: Containerd) -> None:
-    script = "trap 'exit 5' TERM; while :; do sleep 0.05; done"
+    script = "trap 'exit 5' TERM; touch /tmp/ready; while :; do sleep 0.05; done"
     run("one", "sh", "-c", script, options=("--detach",))
     assert containerd.task_status("one") == "RUNNING"
+    look = ("task", "exec", "--exec-id", "look", "one", "test", "-e", "/tmp/ready")
+    wait_until(lambda: containerd.answer(*look).code == 0, "the trap")
     containerd.ctr("task", "pause", "one")
     assert containerd.task_status("one") == "PAUSED"
     containerd.ctr("task", "resume", "one")

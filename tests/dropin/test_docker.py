@@ -49,7 +49,10 @@ def test_run_has_the_programs_streams_and_exit_code(docker: Docker) -> None:
 
 
 def test_a_containers_life(docker: Docker) -> None:
-    docker.run("--detach", "--name", "box", IMAGE, "sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.05; done")
+    docker.run(
+        "--detach", "--name", "box", IMAGE, "sh", "-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 0.05; done"
+    )
+    wait_until(lambda: docker("logs", "box").out == "ready\n", "the trap")
     assert docker("exec", "box", "sh", "-c", "echo in; exit 7", code=7).out == "in\n"
     assert "executable file not found in $PATH" in docker("exec", "box", "no-such-program", code=126).out
     assert "sleep 0.05" in docker("top", "box").out or "trap" in docker("top", "box").out

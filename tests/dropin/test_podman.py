@@ -226,7 +226,8 @@ def test_the_containers_of_a_pod_share_what_the_pod_has(podman: Podman) -> None:
     assert namespaces[2] == namespaces[3]
     mounts = [podman("exec", name, "readlink", "/proc/self/ns/mnt").line for name in ("one", "two")]
     assert mounts[0] != mounts[1]
-    podman("exec", "--detach", "one", "nc", "-l", "-p", "7000", "-e", "echo", "from one")
+    # For more than one caller: the answer of the first one may come after it has been waited for.
+    podman("exec", "--detach", "one", "sh", "-c", "while :; do nc -l -p 7000 -e echo from one; done")
 
     def is_answered() -> bool:
         return podman.answer("exec", "two", "nc", "127.0.0.1", "7000").out == "from one\n"

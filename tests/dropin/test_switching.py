@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e.waiting import wait_until
+
 from .conftest import podman_in
 from .containerd import IMAGE as CONTAINERD_IMAGE
 from .containerd import Containerd
@@ -127,7 +129,7 @@ def test_containerds_file_gives_orun_to_the_kubelets_pods(cri: Cri, program: Pat
     limit = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max"
     assert cri("exec", "--sync", container, "sh", "-c", limit).line == str(128 << 20)
     assert "executable file not found" in cri.answer("exec", "--sync", container, "no-such-program").err
-    assert "started" in cri("logs", container).out
+    wait_until(lambda: "started" in cri("logs", container).out, "what the program printed, in its log")
     stats = json.loads(cri("stats", "--output", "json", "--id", container).out)["stats"]
     assert int(stats[0]["memory"]["workingSetBytes"]["value"]) > 0
     cri("stop", "--timeout", "0", container)
