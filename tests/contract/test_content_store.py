@@ -303,7 +303,7 @@ def test_threads_label_one_blob_and_lose_nothing(open_content_store: Callable[[]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert len(store.info(DIGEST).labels) == 20
 
 

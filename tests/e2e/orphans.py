@@ -36,7 +36,11 @@ def _start_time(pid: int) -> str:
 
 def children() -> list[int]:
     """The pids of the children of this process, zombies too."""
-    return [int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
+    found: list[int] = []
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # a thread that has ended has none
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def collect() -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _RAW = hashlib.shake_128(b"orlop").digest(3_000_000) + bytes(20 << 20)
-_DEADLINE_S = 30
+_DEADLINE_S = 120
 
 
 def _read_all(stream: RawStream) -> None:

@@ -31,7 +31,7 @@ from orlop.oci.digest import Digest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_DEADLINE_S = 30
+_DEADLINE_S = 120
 _LIBRARIES_OF_SCRIPTS = ctypes.__name__  # imported here so that the helpers' root has its libraries
 # pivot_root, bpf, add_key by machine; io_uring_setup, open_tree, fsopen, mount_setattr are the same everywhere.
 _NUMBERS = {"x86_64": (155, 321, 248), "aarch64": (41, 280, 217)}[platform.machine()] + (425, 428, 430, 442)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MEMORY_BYTES = 64 << 20
-_DEADLINE_S = 30
+_DEADLINE_S = 120
 
 
 def _tar(*entries: tuple[str, bytes]) -> bytes:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from orlop.metadata.store import Store
     from orlop.oci.descriptor import Descriptor
 
-_DEADLINE_S = 30.0
+_DEADLINE_S = 120
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def test_two_processes_cannot_write_one_ref_and_a_kill_frees_it(
         with pytest.raises(Unavailable, match='ingest "shared" is being written by somebody else'):
             store.begin("shared")
         worker.kill()
-        worker.wait(30)
+        worker.wait(120)
     with store.begin("shared") as ingest:
         assert ingest.offset == len(data_of(1))
         assert ingest.commit() == Digest.of(data_of(1))
@@ -132,7 +132,7 @@ def test_eight_processes_ingest_one_blob(
             assert _line(worker) == "ready"
         for worker in workers:
             _go(worker)
-        ends = [worker.communicate(timeout=60)[0].split()[-1] for worker in workers]
+        ends = [worker.communicate(timeout=120)[0].split()[-1] for worker in workers]
         assert [worker.returncode for worker in workers] == [0] * 8
     assert set(ends) <= ({"labelled", "there", "busy"} if one_ref else {"labelled", "there"})
     assert "labelled" in ends
@@ -155,7 +155,7 @@ def test_kills_at_random_moments_leave_a_store_that_goes_on(
             for _ in range(chance.randrange(1, 60)):
                 assert _line(worker)
             worker.kill()
-            worker.wait(30)
+            worker.wait(120)
         assert {finding.fault for finding in check(store)} <= allowed
         for blob in store.walk():  # never a blob without the labels that it was committed with
             assert Digest.of(data_of(int(blob.labels["seed"]))) == blob.digest

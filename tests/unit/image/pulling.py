@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orlop.oci.descriptor import Descriptor
     from orlop.oci.digest import Digest
 
-_DEADLINE_S = 60
+_DEADLINE_S = 120
 _Result = TypeVar("_Result")
 
 

@@ -14,7 +14,7 @@ from orlop.image.concurrency import all_of, end_all, in_thread, next_of, opened_
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-_DEADLINE_S = 30
+_DEADLINE_S = 120
 
 
 def _run(work: Coroutine[object, object, None]) -> None:

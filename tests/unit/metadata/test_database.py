@@ -19,7 +19,7 @@ from orlop.metadata.reserve import Reserve
 if TYPE_CHECKING:
     from pathlib import Path
 
-DEADLINE_S = 30
+DEADLINE_S = 120
 
 
 def opened(path: Path) -> Database:

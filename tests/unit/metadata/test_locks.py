@@ -14,7 +14,7 @@ from orlop.metadata.locks import CollectionLock, flocked
 if TYPE_CHECKING:
     from pathlib import Path
 
-DEADLINE_S = 20
+DEADLINE_S = 120
 
 
 def _is_free(path: Path, operation: int) -> bool:

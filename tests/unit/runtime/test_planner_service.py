@@ -104,7 +104,7 @@ def test_many_callers_at_once_are_answered(tmp_path: Path) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(120)
     assert answers == [[(_ACCEPTED, b""), (EXIT, bytes(8))]] * 100
 
 
@@ -124,13 +124,13 @@ def test_callers_that_say_nothing_hold_up_nobody(tmp_path: Path) -> None:
 def test_a_signal_ends_it_and_its_socket(tmp_path: Path, number: signal.Signals) -> None:
     with _service(tmp_path / "s") as process:
         process.send_signal(number)
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
     assert not (tmp_path / "s").exists()
 
 
 def test_it_ends_when_idle(tmp_path: Path) -> None:
     with _service(tmp_path / "s", "--idle-exit", "1") as process:
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
     assert not (tmp_path / "s").exists()
 
 
@@ -140,7 +140,7 @@ def test_one_path_has_one_planner_and_a_dead_ones_socket_is_replaced(tmp_path: P
         with pytest.raises(FailedPrecondition, match=f"another planner serves on {path}"):
             bind(str(path))
         process.kill()
-        process.wait(60)
+        process.wait(120)
     assert path.exists()
     with _service(path):
         assert _ask(path, _list(tmp_path))[0] == (_ACCEPTED, b"")
@@ -172,7 +172,7 @@ def test_memory_and_fds_do_not_grow(tmp_path: Path) -> None:
         ask(500)
         resident, fds = held()
         ask(1500)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while held()[1] > fds and time.monotonic() < deadline:
             time.sleep(0.01)
         assert held()[1] <= fds

@@ -47,7 +47,7 @@ def test_frames_may_arrive_in_single_bytes(executor: ExecutorEnd) -> None:
     thread.start()
     assert executor.connection.receive_hello().argv == ["orun", "list"]
     executor.connection.execute(_plan())
-    thread.join(timeout=10)
+    thread.join(timeout=120)
     assert [one.detail for _, one in executor.connection.warnings] == ["x"]
 
 
@@ -153,5 +153,5 @@ def test_a_text_larger_than_the_sockets_buffer_is_sent_whole(executor: ExecutorE
     sender = threading.Thread(target=executor.connection.exit, args=(0, "x" * size))
     sender.start()
     received = executor.receive(size + 16)
-    sender.join(timeout=10)
+    sender.join(timeout=120)
     assert received == struct.pack("<IIII", EXIT, size + 8, 0, size) + b"x" * size

@@ -87,7 +87,7 @@ def test_a_created_container_is_ended(orun: Orun, running: Sample, child: subpro
     with running.waiting_for_start():
         outcome = orun("delete", running.id)
     assert len(outcome.plans) == 1
-    assert child.wait(timeout=10) == -signal.SIGKILL
+    assert child.wait(timeout=120) == -signal.SIGKILL
 
 
 def test_one_that_is_being_created_is_refused(orun: Orun, stopped: Sample) -> None:
@@ -100,7 +100,7 @@ def test_one_that_is_being_created_is_refused(orun: Orun, stopped: Sample) -> No
 
 def test_force_ends_a_running_container(orun: Orun, running: Sample, child: subprocess.Popen[bytes]) -> None:
     assert len(orun("delete", "--force", running.id).plans) == 1
-    assert child.wait(timeout=10) == -signal.SIGKILL
+    assert child.wait(timeout=120) == -signal.SIGKILL
 
 
 def test_force_thaws_a_paused_container_first(

@@ -81,7 +81,7 @@ def test_a_hook_that_fails_takes_the_container_back(
     failed = report(FAIL, "hook", where=2, status=256, detail="/hook exited with status 1")
     with sample.waiting_for_start():
         outcome = orun("start", sample.id, answers=(failed, frame(DONE)))
-    assert child.wait(timeout=10) == -signal.SIGKILL
+    assert child.wait(timeout=120) == -signal.SIGKILL
     _, destroy = outcome.plans
     assert destroy.flags & 2, "the executor is kept, to be told of the failure"
     assert ("rmdir", str(cgroup)) in [(step.name, step.s0) for step in destroy.cleanup]

@@ -46,9 +46,9 @@ def test_another_thread_waits_for_it(tmp_path: Path) -> None:
     with locks.hold(7):
         thread = threading.Thread(target=wait)
         thread.start()
-        assert started.wait(20)
+        assert started.wait(120)
         order.append("first")
-    thread.join(20)
+    thread.join(120)
     assert order == ["first", "second"]
 
 
@@ -66,6 +66,6 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
         with locks.hold_if_free(7) as is_ours:
             assert not is_ours
         holder.kill()
-        holder.wait(20)
+        holder.wait(120)
         with locks.hold_if_free(7) as is_ours:
             assert is_ours
