@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
+from e2e.waiting import wait_until
 from orlop.errors import NotFound, OrlopError, PermissionDenied, Unavailable
 from orlop.oci.descriptor import Descriptor
 from orlop.oci.digest import Digest
@@ -111,7 +113,7 @@ def test_skopeo_pulls_what_we_pushed(tmp_path: Path, layout: Path, chunk_bytes: 
         asyncio.run(ask(registry))
         source = f"docker://{registry.domain}/team/image:v2"
         skopeo("copy", "--src-tls-verify=false", source, f"oci:{tmp_path}/copy:latest")
-        assert "mount=" in registry.log
+        wait_until(lambda: "mount=" in registry.log, "the line of the mount in the registry's log")
     assert blobs_of(tmp_path / "copy") == {
         digest: content for digest, content in blobs_of(layout).items() if digest in blobs_of(tmp_path / "copy")
     }
@@ -328,9 +330,17 @@ def test_a_mirror_and_its_upstream(tmp_path: Path, layout: Path) -> None:
                 return await pull(client)
 
         assert asyncio.run(ask()).items() <= blobs_of(layout).items()
-        # It was asked first, had nothing, and the registry itself answered.
-        assert f"ns={upstream.domain.replace(':', '%3A')}" in mirror.log or f"ns={upstream.domain}" in mirror.log
+        # It was asked first, had nothing, and the registry itself answered. A registry logs what it has answered.
+        namespaces = (f"ns={upstream.domain.replace(':', '%3A')}", f"ns={upstream.domain}")
+        wait_until(lambda: any(one in mirror.log for one in namespaces), "the line of the mirror's log")
+        wait_until(lambda: fetched_blobs(upstream) >= 3, "the lines of the registry's log")
         push_layout(layout, mirror, "team/image:latest", "--dest-tls-verify=false")
-        blob_requests = upstream.log.count("/v2/team/image/blobs/")
+        before = fetched_blobs(upstream), fetched_blobs(mirror)
         assert asyncio.run(ask()).items() <= blobs_of(layout).items()
-        assert upstream.log.count("/v2/team/image/blobs/") == blob_requests
+        wait_until(lambda: fetched_blobs(mirror) == before[1] + 3, "the lines of the mirror's log")
+        assert fetched_blobs(upstream) == before[0]
+
+
+def fetched_blobs(registry: DockerRegistry) -> int:
+    """How many blobs it has logged to have sent."""
+    return len(re.findall(r'"GET /v2/team/image/blobs/\S+ HTTP/1.1" 200', registry.log))
