@@ -46,7 +46,7 @@ def _runtimes(wanted: list[str] | None) -> list[Runtime]:
 
 def _version(program: str) -> str:
     """The first line of --version, without the commit that some builds add."""
-    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=300)
     return done.stdout.splitlines()[0].split("+")[0].replace(" version ", " ")
 
 

@@ -28,8 +28,8 @@ def enter_private_view(arguments: Sequence[str]) -> None:
         command = [sys.executable, "-m", __package__ or "", *arguments]
         os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", *command])  # noqa: S606 - goes on as a child of unshare(1)
     if os.path.ismount(_UNIFIED):
-        subprocess.run(["umount", "--lazy", str(_UNIFIED)], check=True, timeout=60)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "empty", str(_UNIFIED)], check=True, timeout=60)
+        subprocess.run(["umount", "--lazy", str(_UNIFIED)], check=True, timeout=300)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "empty", str(_UNIFIED)], check=True, timeout=300)
 
 
 def facts(status: str, mountinfo: str, security_modules: Collection[str]) -> list[str]:

@@ -12,7 +12,7 @@ _SCRIPT = Path(__file__).resolve().parents[2] / "scripts/peers"
 
 def built_peer(name: str) -> Path:
     """The directory with the peer's programs; the test is skipped where it was not built."""
-    listed = subprocess.run([_SCRIPT, "--list"], capture_output=True, text=True, check=True, timeout=60).stdout
+    listed = subprocess.run([_SCRIPT, "--list"], capture_output=True, text=True, check=True, timeout=300).stdout
     for line in listed.splitlines():
         found, *programs = line.split()
         if found == name:

@@ -38,7 +38,7 @@ exec "$@"
 
 def name_of(program: Path) -> str:
     """What the program calls itself in `--version`: "orun", "runc", "crun", ..."""
-    out = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=60).stdout
+    out = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=300).stdout
     return out.split(maxsplit=1)[0]
 
 

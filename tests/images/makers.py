@@ -178,7 +178,7 @@ def _own_mounts(directory: Path) -> Iterator[None]:
     finally:
         for line in reversed(Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()):
             if line.split()[4].startswith(f"{directory}/"):
-                subprocess.run(["umount", line.split()[4]], check=True, timeout=60)
+                subprocess.run(["umount", line.split()[4]], check=True, timeout=300)
 
 
 def _first_layer() -> bytes:

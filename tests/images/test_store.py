@@ -54,7 +54,7 @@ def databases_in_use(root: Path) -> Iterator[None]:
 
 
 def du(root: Path) -> int:
-    done = subprocess.run(["du", "-sx", "--block-size=1", root], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(["du", "-sx", "--block-size=1", root], capture_output=True, text=True, check=True, timeout=300)
     return int(done.stdout.split()[0])
 
 
@@ -89,11 +89,11 @@ def small_disk(directory: Path) -> Iterator[Path]:
     target.mkdir()
     with image.open("wb") as file:
         file.truncate(24 << 20)
-    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True, timeout=60)
-    subprocess.run(["mount", "-o", "loop", image, target], check=True, timeout=60)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True, timeout=300)
+    subprocess.run(["mount", "-o", "loop", image, target], check=True, timeout=300)
     yield target
     wait_until(lambda: not helpers_of(directory), "the end of the processes that may hold the file system")
-    subprocess.run(["umount", target], check=True, timeout=60)
+    subprocess.run(["umount", target], check=True, timeout=300)
 
 
 @pytest.mark.parametrize("snapshotter", ["erofs", "overlayfs"])

@@ -50,7 +50,7 @@ class DockerRegistry:
 def htpasswd(path: Path, user: str = USER, password: str = PASSWORD) -> Path:
     """A file of users with one user."""
     command = ["htpasswd", "-Bbn", user, password]
-    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, check=True, timeout=300)
     path.write_bytes(done.stdout)
     return path
 

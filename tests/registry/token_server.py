@@ -47,7 +47,7 @@ class TokenServer:
         """A key and the certificate by which docker-registry knows it."""
         words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=token server"]
         out = ["-keyout", str(self.directory / "token.key"), "-out", str(self.certificate)]
-        subprocess.run(["openssl", *words, *out], check=True, capture_output=True, timeout=60)
+        subprocess.run(["openssl", *words, *out], check=True, capture_output=True, timeout=300)
 
     def registry_auth(self) -> dict[str, Any]:
         """What stands in docker-registry's configuration as `auth`."""
@@ -93,7 +93,7 @@ class TokenServer:
         claims |= {"iat": now, "nbf": now - 10, "exp": now + self.lifetime_s + 10}
         signed = b".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
         command = ["openssl", "dgst", "-sha256", "-sign", str(self.directory / "token.key")]
-        signature = subprocess.run(command, input=signed, capture_output=True, check=True, timeout=60).stdout
+        signature = subprocess.run(command, input=signed, capture_output=True, check=True, timeout=300).stdout
         return (signed + b"." + _base64url(signature)).decode()
 
 

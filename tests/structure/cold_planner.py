@@ -51,10 +51,10 @@ def answer(argv: list[str], directory: str, *options: str, cold: Path = COLD) ->
         executor.start()
         command = [sys.executable, "-I", "-S", "-B", *options, "-c", _SCRIPT, str(cold), str(theirs.fileno())]
         done = subprocess.run(
-            command, pass_fds=[theirs.fileno()], capture_output=True, text=True, check=False, timeout=60
+            command, pass_fds=[theirs.fileno()], capture_output=True, text=True, check=False, timeout=300
         )
         theirs.close()
-        executor.join(timeout=60)
+        executor.join(timeout=300)
     return done
 
 

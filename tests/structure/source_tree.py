@@ -72,6 +72,6 @@ def imported_modules(one: Import) -> list[str]:
 def committed_files() -> list[Path]:
     """Files of the repository: tracked, or new and not ignored."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True, timeout=300)
     paths = (REPOSITORY / name.decode() for name in done.stdout.split(b"\0") if name)
     return [path for path in paths if path.is_file()]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def _check(header: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "orlop.plan.c_header", "--check", str(header)]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "src")}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
 
 def test_the_committed_header_is_current() -> None:

@@ -55,7 +55,7 @@ NEEDS_CTYPES = {"--version", "features"}
 
 def _of_an_idle_interpreter() -> set[str]:
     command = [sys.executable, "-I", "-S", "-c", "import sys; print(*sys.modules)"]
-    return set(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split())
+    return set(subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout.split())
 
 
 @pytest.fixture

@@ -29,14 +29,14 @@ sys.exit(code)
 
 def _modules_after(*words: str) -> set[str]:
     command = [sys.executable, "-I", "-B", "-c", f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n{_SCRIPT}"]
-    done = subprocess.run([*command, *words], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([*command, *words], capture_output=True, text=True, check=True, timeout=300)
     assert done.stdout, "the command printed nothing"
     return set(done.stderr.partition("modules:")[2].split())
 
 
 def _of_an_idle_interpreter() -> set[str]:
     command = [sys.executable, "-I", "-c", "import sys; print(*sys.modules)"]
-    return set(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split())
+    return set(subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout.split())
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["image", "--help"], ["help", "df"]])

@@ -51,7 +51,7 @@ def _outcome(directory: Path, test: str = _TEST, prefix: tuple[str, ...] = (), *
     ]
     inherited = {name: value for name, value in os.environ.items() if name not in ("CI", "ORLOP_MAY_SKIP")}
     done = subprocess.run(
-        command, cwd=directory, env=inherited | environment, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=directory, env=inherited | environment, capture_output=True, text=True, check=False, timeout=600
     )
     return done.returncode, done.stdout
 

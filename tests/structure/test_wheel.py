@@ -22,7 +22,7 @@ _ORUN_SIZE_MAX_BYTES = 1 << 20
 
 def _run(*command: str | Path, **environment: str) -> str:
     done = subprocess.run(
-        command, env=os.environ | environment, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=300
+        command, env=os.environ | environment, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=900
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -78,7 +78,7 @@ def test_an_editable_install_is_refused_with_the_way_out(tmp_path: Path) -> None
     arguments = ["--no-deps", "--no-build-isolation", "--target", str(tmp_path), "--editable", "."]
     done = subprocess.run(
         [sys.executable, "-m", "pip", "install", *arguments],
-        cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=300,
+        cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=900,
     )  # fmt: skip
     assert done.returncode != 0
     assert "use make build" in done.stdout + done.stderr

@@ -38,6 +38,6 @@ def test_what_stands_before_a_colon_is_not_offered_again(orlop: Orlop, tmp_path:
 
 def _completed(line: str, environment: dict[str, str]) -> set[str]:
     words = ["bash", "--norc", "-c", script() + _TRY, "bash", line]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=300)
     assert done.stderr == ""
     return set(done.stdout.split())

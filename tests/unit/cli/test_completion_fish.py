@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def test_what_is_offered(orlop: Orlop, tmp_path: Path, line: str, offered: set[str], others: set[str]) -> None:
     environment = prepare(orlop, tmp_path)
     words = ["fish", "--no-config", "-c", script() + "\ncomplete -C $argv[1]", typed(line, orlop)]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=300)
     assert done.stderr == ""
     found = {row.partition("\t")[0] for row in done.stdout.splitlines()}
     assert found >= offered

@@ -38,7 +38,7 @@ _orlop
 def test_what_is_offered(orlop: Orlop, tmp_path: Path, line: str, offered: set[str], others: set[str]) -> None:
     environment = prepare(orlop, tmp_path)
     words = ["zsh", "-f", "-c", _STAND_INS + script() + _TRY, "zsh", typed(line, orlop)]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True, timeout=300)
     assert done.stderr == ""
     found = set(done.stdout.split())
     assert found >= offered

@@ -39,7 +39,7 @@ def test_images_come_with_their_names(orlop: Orlop, archive: Path) -> None:
 def test_stdin_is_read_where_no_file_is_named(orlop: Orlop, archive: Path) -> None:
     with archive.open("rb") as file:
         words = [*PROGRAM, *orlop.options, "load"]
-        done = subprocess.run(words, env=environment(), stdin=file, capture_output=True, check=True, timeout=60)
+        done = subprocess.run(words, env=environment(), stdin=file, capture_output=True, check=True, timeout=300)
     assert done.stdout.decode() == f"{NAME}\n"
 
 

@@ -39,7 +39,7 @@ def test_stdout_has_the_archive_and_nothing_else(orlop: Orlop, tmp_path: Path) -
     orlop.put("docker.io/library/a:1")
     orlop.out("save", "-o", str(tmp_path / "out.tar"), "a:1")
     words = [*PROGRAM, *orlop.options, "save", "a:1"]
-    done = subprocess.run(words, env=environment(), capture_output=True, check=True, timeout=60)
+    done = subprocess.run(words, env=environment(), capture_output=True, check=True, timeout=300)
     assert done.stdout == (tmp_path / "out.tar").read_bytes()
 
 

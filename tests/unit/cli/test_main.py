@@ -33,7 +33,7 @@ def _run(*words: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProc
         stderr=subprocess.PIPE,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
 
 

@@ -15,7 +15,7 @@ def test_the_sum_is_what_du_shows(orlop: Orlop) -> None:
     with orlop.session().store():  # else the database's log goes with the last who has it open
         os.sync()  # what is not written yet may come to another number of blocks
         found = orlop("df", "--format", "json").json
-        du = subprocess.run(["du", "-s", "-B1", orlop.root], capture_output=True, text=True, check=True, timeout=60)
+        du = subprocess.run(["du", "-s", "-B1", orlop.root], capture_output=True, text=True, check=True, timeout=300)
     assert found["totalBytes"] == int(du.stdout.split()[0])
     parts = [found[f"{part}Bytes"] for part in ("content", "ingest", "quarantine", "database", "reserve", "other")]
     assert sum(parts) + sum(found["snapshotBytes"].values()) == found["totalBytes"]

@@ -67,14 +67,14 @@ def test_what_runs_here_runs_there(content: LocalContentStore, tmp_path: Path) -
     assert config.platform == AMD64
     root = tmp_path / "root"
     root.mkdir()
-    subprocess.run(["tar", "-xzf", "-", "-C", str(root)], input=layer, check=True, timeout=60)
+    subprocess.run(["tar", "-xzf", "-", "-C", str(root)], input=layer, check=True, timeout=300)
     path = {"PATH": config.config.env[0].removeprefix("PATH=")}
     done = subprocess.run(
         ["chroot", str(root), *config.config.cmd],
         env=os.environ | path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
     assert done.stdout == "group\nnsswitch.conf\npasswd\nbash ran\n"

@@ -56,7 +56,7 @@ def test_no_cache_is_empty(tmp_path: Path) -> None:
 def test_the_hosts_cache_is_what_ldconfig_shows() -> None:
     ldconfig = shutil.which("ldconfig")
     assert ldconfig is not None
-    shown = subprocess.run([ldconfig, "-p"], check=True, capture_output=True, text=True, timeout=60).stdout
+    shown = subprocess.run([ldconfig, "-p"], check=True, capture_output=True, text=True, timeout=300).stdout
     wanted: dict[str, list[str]] = {}
     for line in shown.splitlines()[1:]:
         name, arrow, path = line.strip().partition(" => ")

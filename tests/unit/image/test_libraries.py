@@ -124,6 +124,6 @@ def test_what_is_no_program_needs_nothing(tmp_path: Path, finder: LibraryFinder)
 @pytest.mark.parametrize("name", ["sh", "bash", "tar", "python3", "openssl", "git", "podman"])
 def test_it_finds_what_ldd_finds(name: str) -> None:
     program = shutil.which(name) or sys.executable
-    shown = subprocess.run(["ldd", program], check=False, capture_output=True, text=True, timeout=60).stdout
+    shown = subprocess.run(["ldd", program], check=False, capture_output=True, text=True, timeout=300).stdout
     places = [line.rpartition("=>")[2].partition("(")[0].strip() for line in shown.splitlines()]
     assert sorted(LibraryFinder().needed_by(program)) == sorted(place for place in places if place.startswith("/"))

@@ -30,7 +30,7 @@ def _run(*said: bytes) -> tuple[subprocess.CompletedProcess[str], bytes]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=300,
         )
         theirs.close()
         answer = b""
@@ -75,7 +75,7 @@ def test_a_traced_request_does_not_decide_what_the_next_ones_load(
         ours.sendall(hello(["orun", "--root", str(tmp_path / "root"), *words, "list", "-q"]))
         command = [sys.executable, "-I", "-S", "-B", "-c", _STORING]
         arguments = [str(theirs.fileno()), str(_COLD.parents[2]), str(cache)]
-        subprocess.run([*command, *arguments], pass_fds=[theirs.fileno()], check=True, timeout=60)
+        subprocess.run([*command, *arguments], pass_fds=[theirs.fileno()], check=True, timeout=300)
     assert len(list(cache.iterdir())) == bundles
 
 

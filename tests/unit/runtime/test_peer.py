@@ -64,7 +64,7 @@ def test_a_caller_that_has_ended_is_sent_away(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
-        subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", program], check=True, timeout=300)
         served, _ = listener.accept()
     with served:
         assert serveable_pid(served, Identity("/proc/self")) is None

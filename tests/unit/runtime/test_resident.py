@@ -13,7 +13,7 @@ _SCRIPT = Path(orlop.runtime.__path__[0]) / "resident.py"
 
 def _run(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-I", "-S", "-B", str(_SCRIPT), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 def test_it_finds_its_package_without_site() -> None:
