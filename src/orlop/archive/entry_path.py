@@ -49,5 +49,6 @@ def _check_limits(path: bytes, limits: Limits) -> None:
 def shown(path: bytes) -> str:
     """`path` as an error message can carry it: no control characters, no more than 200 bytes."""
     text = path[:200].decode("utf-8", "backslashreplace")
-    text = "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+    # Not the codec unicode_escape: codecs are imported when first used, and the unpacker can import nothing by then.
+    text = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
     return text + "..." if len(path) > 200 else text

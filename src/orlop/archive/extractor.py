@@ -158,7 +158,7 @@ class _Extraction:
             try:
                 self._take(entry)
             except InvalidArgument as error:
-                raise self._placed(entry, error) from None
+                raise self._reader.refusal(entry.path, error) from None
             except OSError as error:
                 raise self._kernel_error(entry, error) from error
 
@@ -176,11 +176,6 @@ class _Extraction:
             self._chain.close()
         finally:
             self._link_chain.close()
-
-    def _placed(self, entry: Entry, error: InvalidArgument) -> InvalidArgument:
-        if error.message.startswith("layer: "):  # the reader's own, of the entry's data
-            return error
-        return self._reader.refusal(entry.path, error)
 
     def _kernel_error(self, entry: Entry, error: OSError) -> KernelError:
         number = error.errno or 0

@@ -105,8 +105,10 @@ class TarReader:
         return entry
 
     def refusal(self, path: bytes, error: InvalidArgument) -> InvalidArgument:
-        """`error` with the place in front: number and name of the current entry."""
+        """`error` with the place in front, where it has none: number and name of the current entry."""
         self._ended = True
+        if error.message.startswith("layer: "):  # of the entry's data
+            return error
         where = f'layer: entry {self.headers} ("{shown(path)}")' if self.headers else "layer"
         return InvalidArgument(f"{where}: {error.message}", hint=error.hint)
 

@@ -62,8 +62,12 @@ def _tar_and_index(job: UnpackJob, stream_fd: int) -> UnpackResult:
         )
         entries = 0
         with RawStream(stream_fd, job.compression, job.limits, sink=lambda piece: _write(tar_fd, piece)) as stream:
-            for entry in TarReader(stream.read, job.limits):
-                index.add(entry)
+            reader = TarReader(stream.read, job.limits)
+            for entry in reader:
+                try:
+                    index.add(entry)
+                except InvalidArgument as error:
+                    raise reader.refusal(entry.path, error) from None
                 entries += 1
             diff_id, raw_bytes = stream.finish()
         tar_bytes = align(raw_bytes, BLOCK_BYTES)
