@@ -67,7 +67,7 @@ class Entry:
     uid: int
     gid: int
     size: int = 0
-    mtime_ns: int = 0  # since the epoch, may be negative
+    mtime_ns: int = 0  # since the epoch, may be negative; has 63 bits
     link_target: bytes = b""
     device: tuple[int, int] = (0, 0)  # major, minor
     xattrs: Mapping[bytes, bytes] = field(default_factory=dict)

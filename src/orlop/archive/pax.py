@@ -44,7 +44,9 @@ _REFUSED = {
     b"SUN.holesdata": "Solaris' own sparse file",
 }
 _SINGLE = frozenset((b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime"))
-_MAX_TIME_NS = (1 << 63) - 1
+# In the year 2262. A file with a time beyond that gets the epoch, as with containerd and docker. Those do so for times
+# before 1970 too: we keep them, as GNU tar and umoci.
+MAX_TIME_NS = (1 << 63) - 1
 
 
 @dataclass(slots=True)
@@ -163,9 +165,7 @@ def _time_ns(value: bytes) -> int:
     time_ns = int(seconds) * 1_000_000_000 + int(fraction[:9].ljust(9, b"0"))
     if sign:
         time_ns = -time_ns - bool(fraction[9:].strip(b"0"))
-    if abs(time_ns) > _MAX_TIME_NS:
-        raise InvalidArgument(f'pax: mtime: "{shown(value)}" is out of range')
-    return time_ns
+    return time_ns if abs(time_ns) <= MAX_TIME_NS else 0
 
 
 def _xattr(result: Extended, keyword: bytes, value: bytes, limits: Limits) -> None:

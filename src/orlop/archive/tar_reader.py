@@ -14,7 +14,7 @@ from orlop.errors import InvalidArgument
 from . import sparse
 from .contract import Entry, EntryType, Limits
 from .entry_path import normalized, shown
-from .pax import Extended, check_global, parse_extended
+from .pax import MAX_TIME_NS, Extended, check_global, parse_extended
 from .tar_header import BLOCK_BYTES, ZERO_BLOCK, Header, device_numbers, parse_header
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ _REFUSED_TYPES = {
 }
 _MAX_OCTAL_SIZE = (1 << 33) - 1  # of 11 digits; only a larger size needs a PAX record
 _MAX_ID = (1 << 32) - 2  # 2^32 - 1 is chown's "as it is"
-_MAX_MTIME = ((1 << 63) - 1) // 1_000_000_000
 _EMPTY = memoryview(b"")
 _NO_XATTRS: dict[bytes, bytes] = {}
 
@@ -163,8 +162,9 @@ class TarReader:
             raise InvalidArgument(f"size: a {kind.value} of {size} bytes", hint="readers disagree whether data follows")
         if header.uid > _MAX_ID or header.gid > _MAX_ID or header.mode >> 24:
             raise InvalidArgument(f"uid, gid or mode: {header.uid}, {header.gid}, {header.mode:#o} are out of range")
-        if not -_MAX_MTIME <= header.mtime <= _MAX_MTIME:
-            raise InvalidArgument(f"mtime: {header.mtime} s are out of range")
+        mtime_ns = header.mtime * 1_000_000_000
+        if not -MAX_TIME_NS <= mtime_ns <= MAX_TIME_NS:
+            mtime_ns = 0
         if kind is EntryType.FILE:
             self._take_data(size, size)
         entry = Entry(
@@ -174,7 +174,7 @@ class TarReader:
             uid=header.uid,
             gid=header.gid,
             size=size,
-            mtime_ns=header.mtime * 1_000_000_000,
+            mtime_ns=mtime_ns,
             xattrs=_NO_XATTRS,
             data_offset=self.raw_bytes - self._length + self._at,
         )

@@ -15,7 +15,8 @@ from orlop.archive.erofs_image import ErofsIndex
 from orlop.archive.unpack_form import unpack
 from orlop.errors import InvalidArgument, NotImplementedFeature
 from orlop.oci.digest import Digest
-from tar_bytes import END, file, pax
+from tar_bytes import END, base256, file, pax
+from tar_bytes import directory as tar_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,6 +116,38 @@ def test_applied_deletes(directory: Path) -> None:
     result = _unpack(_layer(), directory, "applied")
     assert (result.entries, result.implied) == (3, ())
     assert [one.name for one in (directory / "usr").iterdir()] == ["bin"]
+
+
+_LAST_NS = ((1 << 63) - 1) // 10**9 * 10**9  # in 2262, in whole seconds
+_TIMES = {"last": _LAST_NS, "after": 0, "late": 0, "pax": 0, "huge": 0, "long ago": -(10**9), "d": 0}
+
+
+def _late_times() -> bytes:
+    """Files of times around the last that a count of nanoseconds has, by octal digits, base 256 and PAX."""
+    last_s = _LAST_NS // 10**9
+    return b"".join([
+        file(b"last", mtime=base256(last_s, 12)),
+        file(b"after", mtime=base256(last_s + 1, 12)),
+        file(b"late", mtime=base256(16_725_225_600, 12)),  # 2500-01-01
+        pax((b"mtime", b"15032385535.5")) + file(b"pax", mtime=1),
+        file(b"huge", mtime=base256(1 << 62, 12)),
+        file(b"long ago", mtime=base256(-1, 12)),
+        tar_directory(b"d", mtime=base256(last_s + 1, 12)),
+        END,
+    ])  # fmt: skip
+
+
+@pytest.mark.needs_root
+@pytest.mark.parametrize("form", ["overlay", "applied"])
+def test_a_time_that_no_count_of_nanoseconds_has_is_the_epoch_as_with_containerd(directory: Path, form: str) -> None:
+    _unpack(_late_times(), directory, form)
+    assert {one.name: one.stat().st_mtime_ns for one in directory.iterdir()} == _TIMES
+
+
+def test_tar_index_has_the_same_times(directory: Path) -> None:
+    _unpack(_late_times(), directory, "tar-index")
+    found = Image((directory / "layer.erofs").read_bytes(), (directory / "layer.tar").read_bytes()).paths
+    assert {name: found[name].mtime_ns for name in found if name} == _TIMES
 
 
 @pytest.mark.needs_root
