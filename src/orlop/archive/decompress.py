@@ -265,7 +265,7 @@ def _zstd_header(source: _Input, name: str, window_max_bytes: int) -> tuple[byte
         raise InvalidArgument(
             f"layer: {name}: it needs a window of {window_bytes} bytes, and {window_max_bytes} is what fits (half of"
             " limit memory_bytes)",
-            hint="raise the limit, or compress the layer without --long and --ultra",
+            hint="compress it without --long and --ultra, or raise unpack.memory_mib in orlop's configuration",
         )
     return header + rest, bool(descriptor & 4)
 

@@ -411,7 +411,7 @@ class LayerTree:
             bound = f"{self._memory_bytes / (1 << 20):.3g} MiB"
             raise NotImplementedFeature(
                 f"layer: {_quoted(entry.path)}: the index needs more than {bound} of memory",
-                hint="unpack this image with --snapshotter overlayfs",
+                hint="use --snapshotter overlayfs for this image, or raise unpack.memory_mib in orlop's configuration",
             )
 
 

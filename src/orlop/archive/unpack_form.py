@@ -45,7 +45,7 @@ def _tar_index(job: UnpackJob, stream_fd: int) -> UnpackResult:
     except MemoryError:  # where the index's own bound is not the first one
         raise NotImplementedFeature(
             "layer: its index takes more memory than the unpacker may have (limit memory_bytes)",
-            hint="unpack this image with --snapshotter overlayfs",
+            hint="use --snapshotter overlayfs for this image, or raise unpack.memory_mib in orlop's configuration",
         ) from None
 
 

@@ -14,6 +14,7 @@ import fcntl
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,10 +62,14 @@ class Unpacker:
     `state_directory` is for Unpackers only, and is made; best below /run, since all in it ends with the machine.
     """
 
-    def __init__(self, state_directory: Path, *, program: Path | None = None) -> None:
-        """`program` is run in place of the unpacker: how tests see what a hostile one could do."""
+    def __init__(self, state_directory: Path, *, memory_bytes: int | None = None, program: Path | None = None) -> None:
+        """`memory_bytes` is what a helper may hold, whatever its job says.
+
+        `program` is run in place of the unpacker: how tests see what a hostile one could do.
+        """
         self._state_directory = state_directory.absolute()
         self._orun_root = self._state_directory / "orun"
+        self._memory_bytes = memory_bytes
         self._program = program
         self._prepared: tuple[Path, PythonFiles] | None = None
 
@@ -80,6 +85,8 @@ class Unpacker:
             FailedPrecondition: the caller is not root.
             KernelError: the file system refuses something, or the helper was killed.
         """
+        if self._memory_bytes is not None:
+            job = replace(job, limits=replace(job.limits, memory_bytes=self._memory_bytes))
         with os.fdopen(stream_fd, "rb", buffering=0) as stream:
             orun, python = await self._prepare()
             directory = JobDirectory.make(self._state_directory)

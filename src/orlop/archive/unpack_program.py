@@ -67,7 +67,7 @@ def _as_ours(error: Exception) -> OrlopError:
     if isinstance(error, MemoryError):
         return InvalidArgument(
             "layer: unpacking it takes more memory than the unpacker may have (limit memory_bytes)",
-            hint="raise the limit, if the layer is to be trusted",
+            hint="raise unpack.memory_mib in orlop's configuration, if the layer is to be trusted",
         )
     if isinstance(error, OSError):
         place = f": {os.fsdecode(error.filename)!a}" if error.filename else ""

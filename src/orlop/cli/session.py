@@ -113,7 +113,8 @@ class Session:
         """What unpacks layers: helpers, confined, with their state below the state directory."""
         from orlop.archive.unpack_process import Unpacker
 
-        return Unpacker(self.settings.path("state") / "unpack").unpack
+        memory_bytes = self.settings.number("unpack.memory_mib") << 20
+        return Unpacker(self.settings.path("state") / "unpack", memory_bytes=memory_bytes).unpack
 
     def remove_dead_unpackers(self) -> None:
         """Remove what pulls that were killed left of their unpackers; the next pull would do it too."""

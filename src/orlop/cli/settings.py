@@ -77,6 +77,12 @@ SETTINGS = (
     Setting("registry.attempts", 5, "How often a request is made before it counts as failed.", least=1),
     Setting("pull.max_concurrent_layers", 3, "How many layers are fetched and unpacked at the same time.", least=1),
     Setting(
+        "unpack.memory_mib",
+        64,
+        "MiB of memory that the unpacker of a layer may take. A zstd layer's window may be half of it.",
+        least=64,
+    ),
+    Setting(
         "verifier.bin_dir",
         "/opt/containerd/image-verifier/bin",
         "Programs that must agree before an image is used. No such directory: every image may be.",

@@ -187,7 +187,7 @@ def test_nothing_is_imported_once_the_stream_is_read() -> None:
     ("error", "kind", "message"),
     [
         (NotFound("it is gone"), NotFound, "^it is gone$"),
-        (MemoryError(), InvalidArgument, r"limit memory_bytes\); raise the limit"),
+        (MemoryError(), InvalidArgument, r"limit memory_bytes\); raise unpack\.memory_mib in"),
         (
             OSError(28, "No space left on device"),
             KernelError,

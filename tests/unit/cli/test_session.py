@@ -6,7 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+import zstandard
 
+from orlop.archive.contract import UnpackJob
 from orlop.cli.session import Session
 from orlop.cli.settings import Settings
 from orlop.errors import InvalidArgument, KernelError, PermissionDenied
@@ -58,6 +60,26 @@ def test_a_user_is_told_to_be_root_only_where_that_helps(orlop: Orlop, monkeypat
     orlop.root.write_text("a file")
     with pytest.raises(KernelError, match="something else stands there already"), orlop.session().store():
         pass
+
+
+@pytest.mark.needs_root
+def test_how_much_memory_a_layer_takes_is_a_setting(orlop: Orlop, tmp_path: Path) -> None:
+    """It is what the error says to raise. A window of 64 MiB is more than half of what there is by default."""
+    parameters = zstandard.ZstdCompressionParameters.from_level(1, window_log=26)
+    stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    blob = tmp_path / "blob"
+    blob.write_bytes(stream.compress(bytes(1024)) + stream.flush())
+
+    def unpacked(**settings: int) -> int:
+        session = Session(Settings({"state": str(orlop.state), **settings}), is_json=False)
+        directory = tmp_path / str(settings)
+        directory.mkdir()
+        job = UnpackJob(form="overlay", directory=directory, compression="zstd")
+        return session.run(session.unpacker()(job, os.open(blob, os.O_RDONLY))).raw_bytes
+
+    with pytest.raises(InvalidArgument, match=r"needs a window of 67108864 bytes.*raise unpack\.memory_mib"):
+        unpacked()
+    assert unpacked(**{"unpack.memory_mib": 160}) == 1024
 
 
 def test_a_platform_is_the_hosts_unless_one_is_named(orlop: Orlop) -> None:

@@ -65,7 +65,9 @@ def test_a_file_that_is_asked_for_must_be_there(file: Path, monkeypatch: pytest.
 
 def test_the_example_is_the_defaults(file: Path) -> None:
     text = example()
-    assert tomllib.loads(text) == {"registry": {}, "pull": {}, "verifier": {}}, "all of it is commented out"
+    assert tomllib.loads(text) == {"registry": {}, "pull": {}, "unpack": {}, "verifier": {}}, (
+        "all of it is commented out"
+    )
     uncommented = "\n".join(line[1:] if line[:1] == "#" and line[1:2].isalpha() else line for line in text.splitlines())
     file.write_text(uncommented)
     assert load(file, {}).values() == Settings({}).values()
