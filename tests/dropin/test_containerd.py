@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from e2e.waiting import wait_until
+from orlop.image.runtime_config import runtime_config
+from orlop.oci.digest import Digest
+from orlop.oci.image_config import ImageConfig
 
 from .containerd import CONFIGURATION, Containerd
 from .peers import built_peer
@@ -51,6 +54,28 @@ def run(containerd: Containerd, program: Path) -> Run:
         return containerd.run(program, container_id, *words, options=options, code=code)
 
     return with_runtime
+
+
+def test_the_configuration_of_an_image_is_what_containerd_starts_from(containerd: Containerd, tmp_path: Path) -> None:
+    """`orlop bundle` and `ctr oci spec`, whole; what is otherwise stands in docs/images.md, "Running one"."""
+    theirs = json.loads(containerd.ctr("oci", "spec").out)
+    document = {
+        "os": "linux",
+        "architecture": "amd64",
+        "config": {"Cmd": ["sh"]},
+        "rootfs": {"type": "layers", "diff_ids": [str(Digest.of(b""))]},
+    }
+    ours = runtime_config(ImageConfig.parse(json.dumps(document).encode()), tmp_path)
+    cgroups = [one for one in ours["mounts"] if one["type"] == "cgroup"]
+    assert [one["destination"] for one in cgroups] == ["/sys/fs/cgroup"]
+    assert [one for one in ours["mounts"] if one not in cgroups] == theirs["mounts"]
+    for name in ("capabilities", "rlimits", "noNewPrivileges"):
+        assert ours["process"][name] == theirs["process"][name]
+    for name in ("resources", "readonlyPaths"):
+        assert ours["linux"][name] == theirs["linux"][name]
+    kinds = {one["type"] for one in theirs["linux"]["namespaces"]}
+    assert {one["type"] for one in ours["linux"]["namespaces"]} == kinds | {"cgroup"}
+    assert set(ours["linux"]["maskedPaths"]) >= set(theirs["linux"]["maskedPaths"])
 
 
 def test_run_has_the_programs_output_and_exit_code(run: Run) -> None:

@@ -1,5 +1,8 @@
 """config.json for a container of an image: what containerd makes of an image's configuration (conversion.md).
 
+Otherwise than `ctr run`, it has a cgroup namespace and /sys/fs/cgroup, the stop signal as an annotation, volumes as
+tmpfs, and of a user given with a group no other groups.
+
 Everything in an image comes from whoever built it. So users, paths and volumes are looked up inside of its root file
 system only, labels that others take for instructions are left out, and what ends up in files of the container or of
 ours has no control characters. What this gives has passed the same checks that `orun` makes.
@@ -11,6 +14,7 @@ import posixpath
 import stat
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orlop.errors import FailedPrecondition, InvalidArgument
@@ -49,7 +53,10 @@ CAPABILITIES = (
     "CAP_KILL",
     "CAP_AUDIT_WRITE",
 )
-_MASKED_TOO = ("/sys/devices/virtual/powercap",)  # CVE-2020-8694, as containerd and CRI-O mask it
+# What tells of others' work by power and heat: CVE-2020-8694, GHSA-6fw5-f8r9-fgfm. As containerd, docker and CRI-O.
+_MASKED_TOO = ("/sys/devices/virtual/powercap", "/proc/interrupts")
+_CPUS = Path("/sys/devices/system/cpu")
+_PROC_OPTIONS = ("nosuid", "noexec", "nodev")  # `runc spec` has none
 _PREFIX = "org.opencontainers.image."
 STOP_SIGNAL = f"{_PREFIX}stopSignal"
 _RUN: dict[str, Any] = {
@@ -121,7 +128,7 @@ def runtime_config(
     if options.hostname:
         config["hostname"] = options.hostname
     config["annotations"] = _annotations(image, options)
-    config["linux"]["maskedPaths"] += _MASKED_TOO
+    config["linux"]["maskedPaths"] += [*_MASKED_TOO, *sorted(map(str, _CPUS.glob("cpu[0-9]*/thermal_throttle")))]
     if options.cgroups_path:
         config["linux"]["cgroupsPath"] = options.cgroups_path
     _network(config, options)
@@ -197,7 +204,11 @@ def _mounts(config: dict[str, Any], image: ImageConfig, options: ContainerOption
     if options.network == "host":
         wanted = [*_host_network_files(_destinations(wanted)), *wanted]
     taken = _destinations(wanted)
-    mounts = [mount for mount in [*config["mounts"], _RUN] if _clean(mount["destination"]) not in taken]
+    defaults = [*config["mounts"], {**_RUN, "options": list(_RUN["options"])}]
+    for mount in defaults:
+        if mount["type"] == "proc":
+            mount["options"] = list(_PROC_OPTIONS)
+    mounts = [mount for mount in defaults if _clean(mount["destination"]) not in taken]
     if options.volumes is Volumes.TMPFS:
         wanted = [*volume_mounts(root, image.config.volumes, taken=taken), *wanted]
     # What is above comes before what is below it, else it would cover it; as the CRI orders its mounts.

@@ -254,9 +254,7 @@ def test_the_limits_are_the_callers() -> None:
 
 
 def test_the_memory_has_a_bound_and_the_error_a_way_out() -> None:
-    with pytest.raises(
-        NotImplementedFeature, match="needs more than 1 MiB of memory; use --snapshotter overlayfs"
-    ):
+    with pytest.raises(NotImplementedFeature, match="needs more than 1 MiB of memory; use --snapshotter overlayfs"):
         image_of((file(f"{number:0100}") for number in range(100_000)), TAR, memory_bytes=1 << 20)
 
 

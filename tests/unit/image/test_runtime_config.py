@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orlop.errors import FailedPrecondition, InvalidArgument, NotFound
+from orlop.image import runtime_config as module
 from orlop.image.runtime_config import CAPABILITIES, STOP_SIGNAL, ContainerOptions, Volumes, runtime_config
 from orlop.oci.config import load_config
 from orlop.oci.image_config import ImageConfig
@@ -66,19 +67,31 @@ def test_the_defaults_are_containerds(rootfs: Path) -> None:
     assert config["root"] == {"path": "rootfs", "readonly": False}
     assert "hostname" not in config
     assert {"type": "network"} in config["linux"]["namespaces"]
-    destinations = [mount["destination"] for mount in config["mounts"]]
-    assert destinations == [
-        "/proc",
-        "/dev",
-        "/dev/pts",
-        "/dev/shm",
-        "/dev/mqueue",
-        "/sys",
-        "/sys/fs/cgroup",
-        "/run",
+    found = [(one["destination"], one["type"], one["source"], ",".join(one["options"])) for one in config["mounts"]]
+    assert found == [
+        ("/proc", "proc", "proc", "nosuid,noexec,nodev"),
+        ("/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k"),
+        ("/dev/pts", "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"),
+        ("/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=65536k"),
+        ("/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"),
+        ("/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro"),
+        ("/sys/fs/cgroup", "cgroup", "cgroup", "nosuid,noexec,nodev,relatime,ro"),
+        ("/run", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k"),
     ]
-    assert {"/proc/kcore", "/sys/devices/virtual/powercap"} <= set(config["linux"]["maskedPaths"])
     assert config["linux"]["resources"]["devices"] == [{"allow": False, "access": "rwm"}]
+    masked = {"/proc/kcore", "/proc/interrupts", "/sys/devices/virtual/powercap"}
+    assert masked <= set(config["linux"]["maskedPaths"])
+
+
+def test_the_heat_of_each_processor_of_this_machine_is_masked(
+    rootfs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GHSA-6fw5-f8r9-fgfm. Virtual machines have no such directories."""
+    for name in ("cpu0/thermal_throttle", "cpu10/thermal_throttle", "cpufreq/thermal_throttle", "cpu1/cache"):
+        (tmp_path / "cpus" / name).mkdir(parents=True)
+    monkeypatch.setattr(module, "_CPUS", tmp_path / "cpus")
+    masked = runtime_config(_image(), rootfs)["linux"]["maskedPaths"]
+    assert masked[-2:] == [f"{tmp_path}/cpus/cpu0/thermal_throttle", f"{tmp_path}/cpus/cpu10/thermal_throttle"]
 
 
 @pytest.mark.parametrize(
