@@ -100,6 +100,22 @@ def test_the_tree_is_umocis(
     assert len(found) > IMAGES[name]
 
 
+@pytest.mark.parametrize("name", ["umoci", "by_hand"])
+def test_holes_are_where_the_layer_has_them(store: Orlop, references: Callable[[str], str], name: str) -> None:
+    """With each snapshotter. Not compared with umoci: where a file has no data is no part of what a file is."""
+    reference = references(name)
+    trees = {}
+    for snapshotter in SNAPSHOTTERS:
+        store.pull(reference, snapshotter=snapshotter)
+        with store.mounted(reference, snapshotter=snapshotter) as target:
+            trees[snapshotter] = describe(target, holes=True)
+    first, *others = SNAPSHOTTERS
+    assert [(other, differences(trees[first], trees[other])) for other in others] == [(other, []) for other in others]
+    if name == "by_hand":
+        end = 5 << 20
+        assert trees[first]["sparse"]["data"] == [(0, 4096), (1 << 20, (1 << 20) + 4096), (end - 4096, end)]
+
+
 @pytest.mark.parametrize("snapshotter", SNAPSHOTTERS)
 def test_what_is_easily_lost_is_there(store: Orlop, umoci_image: str, snapshotter: str) -> None:
     """Named, so that a loss on both sides is found too."""
