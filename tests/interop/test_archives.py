@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dropin.containerd import CONFIGURATION, Containerd
+from dropin.peers import built_peer
 from dropin.podman import Podman as PodmanTool
 from dropin.podman import configuration_for
 from orlop.content.check import check
@@ -51,6 +53,22 @@ def podman() -> Iterator[Podman]:
     yield lambda *words: tool(*words).out
     tool("rmi", "--all", "--force")
     shutil.rmtree(base)
+
+
+@pytest.fixture(params=["debian", "built"])
+def containerd(request: pytest.FixtureRequest) -> Iterator[Containerd]:
+    """A daemon of the test's own: Debian's, and the newest."""
+    program = shutil.which("containerd")
+    assert program is not None
+    programs = Path(program).parent if request.param == "debian" else built_peer("containerd")
+    directory = Path(tempfile.mkdtemp(prefix="interop-"))  # a socket's path is short
+    daemon = Containerd(programs, directory, directory.name, CONFIGURATION)
+    try:
+        daemon.start()
+        yield daemon
+    finally:
+        daemon.stop()
+        shutil.rmtree(directory)
 
 
 @pytest.fixture
@@ -149,6 +167,28 @@ def test_we_load_several_images_that_podman_saves(
         found = load(other, file.read)
     assert {one.name for one in found} == {NAME, second}
     assert found[0].target == found[1].target
+
+
+@pytest.mark.needs_peer("containerd")
+@pytest.mark.parametrize("form", ["oci-archive", "docker-archive"])
+def test_containerd_imports_what_we_save_and_we_load_what_it_exports(
+    store: LocalContentStore,
+    other: LocalContentStore,
+    image: Descriptor,
+    containerd: Containerd,
+    tmp_path: Path,
+    form: str,
+) -> None:
+    ours, theirs = _save(store, image, tmp_path / "ours.tar", form), tmp_path / "theirs.tar"
+    containerd.ctr("image", "import", ours)  # which unpacks it too, and compares the layers' digests
+    assert containerd.ctr("image", "ls", "--quiet").out.split() == [NAME]
+    assert "complete (" in containerd.ctr("image", "check", f"name=={NAME}").out
+    containerd.ctr("image", "export", theirs, NAME)
+    found, chosen = _load(other, theirs)
+    assert found.name == NAME
+    _same(chosen, store, image)
+    if form == "oci-archive":
+        assert found.target == image
 
 
 @pytest.mark.needs_peer("skopeo")
