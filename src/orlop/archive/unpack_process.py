@@ -10,6 +10,7 @@ by the next Unpacker of the same state directory.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import signal
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 _PIPE_BYTES = 1 << 20
 _SIGNAL_STATUS = 128  # added to a signal's number
 _WORDS_MAX_CHARACTERS = 400
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_MAKE_ROOM = "free some space on that file system; `orlop prune` removes what no image needs"
 
 
 def find_orun() -> Path:
@@ -106,7 +109,13 @@ class Unpacker:
                 )
             finally:
                 directory.remove()
-        return _result(ended)
+        try:
+            return _result(ended)
+        except KernelError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            message = f"{error.message}: {job.directory}"  # the helper knows it as /layer only
+            raise KernelError(message, hint=_MAKE_ROOM, errno=error.errno) from None
 
     async def cleanup(self) -> None:
         """Remove what processes that were killed left behind. The first `unpack` does it too."""

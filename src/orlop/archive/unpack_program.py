@@ -73,8 +73,9 @@ def _as_ours(error: Exception) -> OrlopError:
         place = f": {os.fsdecode(error.filename)!a}" if error.filename else ""
         number = error.errno or 0
         name, text = errno_name_and_text(number)
-        hint = errno_advice(number, "")
-        return KernelError(f"cannot unpack the layer{place}: {name} ({text})", hint=hint, errno=number)
+        return KernelError(
+            f"cannot unpack the layer{place}: {name} ({text})", hint=errno_advice(number, ""), errno=number
+        )
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next

@@ -125,19 +125,22 @@ def test_threat_i_memory_that_runs_out_is_a_named_reason(tmp_path: Path) -> None
 
 
 @pytest.mark.needs_root
-def test_a_full_disk_is_told_with_its_errno(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["overlay", "tar-index"])
+def test_a_full_disk_is_told_with_its_place_and_what_to_do(tmp_path: Path, form: str) -> None:
     layer = tmp_path / "layer"
     layer.mkdir()
     blob = tmp_path / "blob"
     blob.write_bytes(_tar(("big", bytes(4 << 20))))
-    job = UnpackJob(form="tar-index", directory=layer, compression="none")
+    job = UnpackJob(form=form, directory=layer, compression="none")
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", layer], check=True)
     try:
-        with pytest.raises(KernelError, match="No space left on device") as caught:
+        with pytest.raises(KernelError, match=r"ENOSPC \(No space left on device\)") as caught:
             asyncio.run(Unpacker(tmp_path / "state").unpack(job, os.open(blob, os.O_RDONLY)))
     finally:
         subprocess.run(["umount", layer], check=True)
     assert caught.value.errno == 28
+    assert caught.value.message.endswith(f": {layer}")
+    assert caught.value.hint.startswith("free some space on that file system; `orlop prune` removes")
 
 
 def _start(directory: Path, stdout: int) -> subprocess.Popen[bytes]:
@@ -193,8 +196,9 @@ def test_nothing_is_imported_once_the_stream_is_read() -> None:
             KernelError,
             r"^cannot unpack the layer: ENOSPC \(No space left on device\); the disk is full, or a limit of the host",
         ),
+        (OSError(5, "odd"), KernelError, r"^cannot unpack the layer: EIO \(Input/output error\)$"),
         (
-            OSError(13, "Permission denied", b"a\xff"),
+            OSError(13, "odd", b"a\xff"),
             KernelError,
             r"^cannot unpack the layer: 'a\\udcff': EACCES \(Permission denied\); see the permissions of the caller$",
         ),
