@@ -35,10 +35,18 @@ _ZSTD_BLOCK_BYTES = 128 << 10
 _RLE_BLOCK, _RESERVED_BLOCK = 1, 3
 _DICTIONARY_ID_BYTES = (0, 1, 2, 4)
 _CONTENT_SIZE_BYTES = (0, 2, 4, 8)
-_DAMAGED = "the blob is damaged, or was not made by a correct program"
+_DAMAGED = "it is damaged, or was not made by a correct program"
 
 _MAGIC_BYTES = 6
 _OTHERS = ((b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"))
+
+
+class CutOff(InvalidArgument):
+    """The stream ends too early."""
+
+    def __init__(self, what: str) -> None:
+        """It ends in the middle of `what`."""
+        super().__init__(f"layer: it ends in the middle of {what}", hint="fetch the blob again")
 
 
 def decompressed(read: Read, compression: str, limits: Limits) -> Iterator[bytes]:
@@ -121,7 +129,7 @@ class _Input:
     def exactly(self, size: int, what: str) -> bytes:
         """So many bytes. Raises InvalidArgument when the stream ends before; `what` is in its message."""
         if not self._fill(size):
-            raise InvalidArgument(f"layer: it ends in the middle of {what}", hint="fetch the blob again")
+            raise CutOff(what)
         return self.some(size)
 
     def give_back(self, size: int) -> None:
@@ -178,9 +186,7 @@ def _gzip_member(source: _Input, member: int) -> Iterator[bytes]:
             part = source.some(input_bytes)
             input_bytes = min(2 * input_bytes, PIECE_BYTES)
             if not part:
-                raise InvalidArgument(
-                    f"layer: it ends in the middle of gzip member {member}", hint="fetch the blob again"
-                )
+                raise CutOff(f"gzip member {member}")
         try:
             piece = decompressor.decompress(part, PIECE_BYTES)
         except igzip_lib.IsalError as error:  # type: ignore[misc]  # its stub declares an instance

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orlop.archive.contract import Limits
-from orlop.archive.decompress import decompressed
+from orlop.archive.decompress import CutOff, decompressed
 from orlop.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -28,6 +28,12 @@ def compression_of(head: bytes, *, place: str) -> str:
         if head.startswith(magic):
             raise InvalidArgument(f"{place}: is compressed with {name}", hint=f"decompress it first: {command}")
     return next((name for magic, name in _MAGIC if head.startswith(magic)), "none")
+
+
+def of_file(error: InvalidArgument, place: str) -> InvalidArgument:
+    """An error of a stream or archive that is no layer but a file of the user's, which `place` names."""
+    hint = "the file is cut off: copy or make it again" if isinstance(error, CutOff) else error.hint
+    return InvalidArgument(f"{place}: {error.message.removeprefix('layer: ')}", hint=hint)
 
 
 class DecompressedStream:

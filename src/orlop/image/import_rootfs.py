@@ -12,7 +12,7 @@ from orlop.errors import InvalidArgument
 from orlop.oci.digest import Digest
 from orlop.oci.media_types import OCI_LAYER_GZIP, OCI_LAYER_ZSTD
 
-from .compressed_stream import DecompressedStream
+from .compressed_stream import DecompressedStream, of_file
 from .new_image import NewConfig, NewLayer, Origin, commit_layer, new_ingest, write_image
 
 if TYPE_CHECKING:
@@ -53,7 +53,10 @@ def import_layer(content: ContentStore, read: Read, limits: Limits) -> NewLayer:
     with new_ingest(content) as ingest:
         source = _Source(read, ingest, limits)
         archive = TarReader(source.read, limits)
-        entries = sum(1 for _ in archive)
+        try:
+            entries = sum(1 for _ in archive)
+        except InvalidArgument as error:
+            raise of_file(error, "rootfs") from None
         if not entries:
             raise InvalidArgument("rootfs: the archive is empty", hint="give a tar of a root file system")
         source.finish()

@@ -19,7 +19,7 @@ from orlop.errors import AlreadyExists, FailedPrecondition, InvalidArgument
 from orlop.oci.image_config import ImageConfig
 from orlop.oci.image_json import CONFIG_MAX_BYTES, MANIFEST_MAX_BYTES
 
-from .compressed_stream import HEAD_BYTES, DecompressedStream, compression_of
+from .compressed_stream import HEAD_BYTES, DecompressedStream, compression_of, of_file
 from .docker_archive import MANIFEST_FILE, DockerImage, StoredFile, docker_manifest, parse_docker_manifest
 from .documents import read_small
 from .layout import INDEX_FILE, LAYOUT_FILE, blob_digest
@@ -106,9 +106,8 @@ def _take(content: ContentStore, read: Read, limits: Limits) -> _Archive:
                 _take_entry(content, reader, entry, archive)
             except InvalidArgument as error:
                 raise reader.refusal(entry.path, error) from None
-    except InvalidArgument as error:  # the reader takes what it reads for a layer
-        message = error.message.removeprefix("layer: ")
-        raise InvalidArgument(f"archive: {message}", hint=error.hint) from None
+    except InvalidArgument as error:
+        raise of_file(error, "archive") from None
     return archive
 
 

@@ -11,8 +11,9 @@ import os
 import pytest
 import zstandard
 
+from orlop.archive.decompress import CutOff
 from orlop.errors import InvalidArgument
-from orlop.image.compressed_stream import DecompressedStream, compression_of
+from orlop.image.compressed_stream import DecompressedStream, compression_of, of_file
 
 DATA = os.urandom(1000) * 700
 
@@ -58,6 +59,16 @@ def test_damage_is_told() -> None:
     stream = DecompressedStream(io.BytesIO(gzip.compress(DATA)[:-1]).read, place="it")
     with pytest.raises(InvalidArgument, match="gzip"):
         list(iter(lambda: stream.read(1 << 20), b""))
+
+
+def test_an_error_of_a_file_names_the_file() -> None:
+    stream = DecompressedStream(io.BytesIO(gzip.compress(DATA)[:-1]).read, place="it")
+    with pytest.raises(CutOff) as caught:
+        list(iter(lambda: stream.read(1 << 20), b""))
+    assert str(of_file(caught.value, "it")) == (
+        "it: it ends in the middle of gzip member 1; the file is cut off: copy or make it again"
+    )
+    assert str(of_file(InvalidArgument("layer: odd", hint="mend it"), "it")) == "it: odd; mend it"
 
 
 def test_magic_numbers() -> None:

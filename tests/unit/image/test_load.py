@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import tracemalloc
 from typing import TYPE_CHECKING
 
@@ -214,6 +215,21 @@ def test_a_load_that_was_cut_off_goes_through_the_next_time(
         ingest.write(b"other bytes")
     (image,) = _load(content, data)
     _whole(content, [image], source)
+
+
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_a_file_that_is_cut_off_is_told_once_and_by_what_it_is(
+    content: LocalContentStore, source: LocalContentStore, *, is_compressed: bool
+) -> None:
+    data = _layout_of(source)
+    largest = max(files_of(data).values(), key=len)
+    data = gzip.compress(data)[:-20] if is_compressed else data[: data.index(largest) + len(largest) // 2]
+    with pytest.raises(InvalidArgument) as caught:
+        _load(content, data)
+    reason = r'entry \d+ \("blobs/[^"]*"\): the archive ends within an entry\'s data; it is cut off'
+    if is_compressed:
+        reason = "it ends in the middle of gzip member 1; the file is cut off: copy or make it again"
+    assert re.fullmatch(f"archive: {reason}", str(caught.value))
 
 
 def test_a_blob_that_is_not_what_its_name_says_is_refused(
