@@ -23,6 +23,7 @@ import isal
 import zstandard
 
 from orlop.errors import FailedPrecondition, Internal, KernelError, Unavailable
+from orlop.linux.user_namespace import is_in_user_namespace
 
 from . import unpack_program
 from .confinement import LAYER, helper_config
@@ -59,6 +60,15 @@ def find_orun() -> Path:
     )
 
 
+def confinement_obstacle() -> str:
+    """Why this process cannot confine an unpacker; "" where it can."""
+    if os.geteuid() != 0:
+        return "only root may make the namespaces and mounts that confine the unpacker"
+    if is_in_user_namespace():
+        return "a user namespace may not make the device rules and nodes of the container that confines the unpacker"
+    return ""
+
+
 class Unpacker:
     """Unpacks layers, several at a time.
 
@@ -85,7 +95,7 @@ class Unpacker:
 
         Raises:
             InvalidArgument: the layer is damaged or hostile, or reaches a limit.
-            FailedPrecondition: the caller is not root.
+            FailedPrecondition: the caller is not root, or only in a user namespace.
             KernelError: the file system refuses something, or the helper was killed.
         """
         if self._memory_bytes is not None:
@@ -115,7 +125,7 @@ class Unpacker:
             if error.errno not in _NO_ROOM:
                 raise
             message = f"{error.message}: {job.directory}"  # the helper knows it as /layer only
-            raise KernelError(message, hint=_MAKE_ROOM, errno=error.errno) from None
+            raise KernelError(message, hint=_MAKE_ROOM, call=error.call, errno=error.errno) from None
 
     async def cleanup(self) -> None:
         """Remove what processes that were killed left behind. The first `unpack` does it too."""
@@ -124,11 +134,9 @@ class Unpacker:
     async def _prepare(self) -> tuple[Path, PythonFiles]:
         if self._prepared is not None:
             return self._prepared
-        if os.geteuid() != 0:
-            raise FailedPrecondition(
-                "cannot unpack a layer: the unpacker is confined by namespaces and mounts, which only root may make",
-                hint="run this as root",
-            )
+        obstacle = confinement_obstacle()
+        if obstacle:
+            raise FailedPrecondition(f"cannot unpack a layer: {obstacle}", hint="run this as root of the host")
         orun = find_orun()
         (self._state_directory / "root").mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._remove_left_behind(orun)

@@ -41,6 +41,8 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
     from orlop.oci.reference import Reference
 
     reference = Reference.parse(arguments.image)
+    if not arguments.no_unpack:
+        session.require_confinement()
     pulled = session.run(_pull(session, arguments, reference))
     if session.is_json:
         write_json(

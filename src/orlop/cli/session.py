@@ -8,7 +8,7 @@ from errno import EACCES, EPERM, EROFS
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from orlop.errors import InvalidArgument, KernelError, PermissionDenied, Unavailable
+from orlop.errors import FailedPrecondition, InvalidArgument, KernelError, PermissionDenied, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -115,6 +115,21 @@ class Session:
 
         memory_bytes = self.settings.number("unpack.memory_mib") << 20
         return Unpacker(self.settings.path("state") / "unpack", memory_bytes=memory_bytes).unpack
+
+    def require_confinement(self) -> None:
+        """See that layers can be unpacked here, before any is fetched for that.
+
+        Raises:
+            FailedPrecondition: they cannot.
+        """
+        from orlop.archive.unpack_process import confinement_obstacle
+
+        obstacle = confinement_obstacle()
+        if obstacle:
+            raise FailedPrecondition(
+                f"cannot unpack layers: {obstacle}",
+                hint="run orlop as root of the host, or fetch only, with --no-unpack",
+            )
 
     def remove_dead_unpackers(self) -> None:
         """Remove what pulls that were killed left of their unpackers; the next pull would do it too."""

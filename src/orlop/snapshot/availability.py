@@ -12,10 +12,11 @@ from orlop.archive.erofs_image import ErofsIndex
 from orlop.errors import OrlopError
 from orlop.linux.errno_text import errno_name_and_text
 from orlop.linux.fstab_mount import attach, detach, mount_points_below
+from orlop.linux.user_namespace import is_in_user_namespace
 from orlop.oci.digest import Digest
 from orlop.snapshot.contract import Kind
 from orlop.snapshot.erofs_mount import INDEX_NAME, TAR_NAME, mount_layer
-from orlop.snapshot.overlay import is_in_user_namespace, overlay_mounts, overlay_options
+from orlop.snapshot.overlay import overlay_mounts, overlay_options
 from orlop.snapshot.tree_removal import remove_tree
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orlop.errors import InvalidArgument, Unavailable
+from orlop.linux.user_namespace import is_in_user_namespace
 from orlop.snapshot.availability import erofs_obstacle, overlay_obstacle
 from orlop.snapshot.erofs import ErofsSnapshotter
 from orlop.snapshot.native import NativeSnapshotter
-from orlop.snapshot.overlay import OverlaySnapshotter, boot_id, is_in_user_namespace
+from orlop.snapshot.overlay import OverlaySnapshotter, boot_id
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orlop.errors import FailedPrecondition
+from orlop.linux.user_namespace import is_in_user_namespace
 from orlop.snapshot.contract import Kind, LayerForm, LayerTarget, Mount
 from orlop.snapshot.directory_snapshotter import DirectorySnapshotter
 from orlop.snapshot.implied_directories import inherit, opened_tree, settle
@@ -35,7 +36,6 @@ _SELF_CONTAINED = {"index": "off", "metacopy": "off", "redirect_dir": "nofollow"
 _OPAQUE = ("trusted.overlay.opaque", "user.overlay.opaque")
 _ROOT_MODE = 0o755
 _WORK_MODE = 0o711
-_NO_USER_NAMESPACE = ["0", "0", "4294967295"]
 
 
 class OverlaySnapshotter(DirectorySnapshotter):
@@ -132,14 +132,6 @@ def overlay_options(*, user_xattr: bool, parameters: Path = _PARAMETERS) -> tupl
         if (parameters / parameter).exists():
             options.append(f"{parameter}={value}")
     return (*options, "userxattr") if user_xattr else tuple(options)
-
-
-def is_in_user_namespace(uid_map: Path = Path("/proc/self/uid_map")) -> bool:
-    """Whether this process is in a user namespace other than the first one."""
-    try:
-        return uid_map.read_text(encoding="ascii").split() != _NO_USER_NAMESPACE
-    except FileNotFoundError:  # a kernel without user namespaces
-        return False
 
 
 def boot_id() -> str:

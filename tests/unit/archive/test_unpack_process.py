@@ -24,7 +24,7 @@ import pytest
 from orlop.archive import unpack_process
 from orlop.archive.contract import Limits, UnpackJob, UnpackResult
 from orlop.archive.unpack_job_directory import JobDirectory
-from orlop.archive.unpack_process import Unpacker, find_orun
+from orlop.archive.unpack_process import Unpacker, confinement_obstacle, find_orun
 from orlop.errors import FailedPrecondition, Internal, InvalidArgument, KernelError, OrlopError, Unavailable
 from orlop.oci.digest import Digest
 
@@ -303,14 +303,27 @@ except MemoryError:
 @pytest.mark.needs_root
 def test_an_error_keeps_its_kind_and_fields(bench: _Bench) -> None:
     script = """
-os.write(1, json.dumps({"error": {"kind": "Internal", "message": "cannot write: No space", "hint": "make room",
+os.write(1, json.dumps({"error": {"kind": "Internal", "message": "cannot write: No data", "hint": "mend it",
+    "call": "write", "errno": 5}}).encode()); os._exit(1)
+"""
+    with pytest.raises(KernelError) as caught:
+        bench.run(script)
+    assert str(caught.value) == "cannot write: No data; mend it"
+    assert (caught.value.call, caught.value.errno) == ("write", 5)
+    assert bench.left() == []
+
+
+@pytest.mark.needs_root
+def test_no_room_is_told_with_the_directory_on_this_machine(bench: _Bench) -> None:
+    script = """
+os.write(1, json.dumps({"error": {"kind": "Internal", "message": "cannot write: ENOSPC", "hint": "see",
     "call": "write", "errno": 28}}).encode()); os._exit(1)
 """
     with pytest.raises(KernelError) as caught:
         bench.run(script)
-    assert str(caught.value) == "cannot write: No space; make room"
+    assert caught.value.message == f"cannot write: ENOSPC: {bench.layer}"
     assert (caught.value.call, caught.value.errno) == ("write", 28)
-    assert bench.left() == []
+    assert "`orlop prune`" in caught.value.hint
 
 
 @pytest.mark.needs_root
@@ -483,11 +496,19 @@ def test_the_helper_ends_with_a_killed_caller_and_the_next_one_cleans_up(bench: 
 def test_who_is_not_root_is_told(bench: _Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     read_fd, write_fd = os.pipe()
-    with pytest.raises(FailedPrecondition, match=r"which only root may make; run this as root$"):
+    with pytest.raises(FailedPrecondition, match=r"only root may make .*; run this as root of the host$"):
         asyncio.run(bench.unpacker("").unpack(bench.job(), read_fd))
     with pytest.raises(BrokenPipeError):
         os.write(write_fd, b"x")
     os.close(write_fd)
+
+
+def test_root_of_a_user_namespace_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(unpack_process, "is_in_user_namespace", lambda: False)
+    assert confinement_obstacle() == ""
+    monkeypatch.setattr(unpack_process, "is_in_user_namespace", lambda: True)
+    assert confinement_obstacle().startswith("a user namespace may not make the device rules and nodes")
 
 
 def test_orun_is_the_one_of_the_installation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

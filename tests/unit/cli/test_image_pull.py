@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
+from orlop.archive import unpack_process
+
 from .test_main import PROGRAM, environment
 
 if TYPE_CHECKING:
@@ -50,6 +52,18 @@ def test_json_is_all_that_is_printed(orlop: Orlop, name: str) -> None:
     done = orlop("--format", "json", "pull", "--no-unpack", name)
     assert (done.json["name"], done.json["snapshot"], done.err) == (name, "", "")
     assert done.json["manifest"] == done.json["target"]["digest"]
+
+
+def test_who_cannot_unpack_is_told_before_anything_is_fetched(
+    orlop: Orlop, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpack_process, "confinement_obstacle", lambda: "only root may")
+    assert orlop.error("pull", name) == (
+        "cannot unpack layers: only root may; run orlop as root of the host, or fetch only, with --no-unpack"
+    )
+    assert not (orlop.root / "content").exists() or not list((orlop.root / "content/blobs").rglob("sha256/*/*"))
+    assert orlop("images", "--format", "json").json == []
+    assert orlop("pull", "-q", "--no-unpack", name).code == 0
 
 
 @pytest.mark.needs_root

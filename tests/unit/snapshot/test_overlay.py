@@ -14,7 +14,6 @@ from orlop.snapshot.contract import Kind, LayerForm, Mount
 from orlop.snapshot.mounting import mount_all, unmount
 from orlop.snapshot.overlay import (
     OverlaySnapshotter,
-    is_in_user_namespace,
     overlay_mounts,
     overlay_options,
 )
@@ -57,14 +56,6 @@ def test_options_are_those_that_the_kernel_has(tmp_path: Path) -> None:
     self_contained = ("index=off", "metacopy=off", "redirect_dir=nofollow")
     assert overlay_options(user_xattr=False, parameters=tmp_path) == self_contained
     assert overlay_options(user_xattr=True, parameters=tmp_path) == ("index=off", "userxattr")
-
-
-def test_a_user_namespace_is_known_by_its_map(tmp_path: Path) -> None:
-    (tmp_path / "first").write_text("         0          0 4294967295\n")
-    (tmp_path / "other").write_text("         0     100000      65536\n")
-    assert not is_in_user_namespace(tmp_path / "first")
-    assert is_in_user_namespace(tmp_path / "other")
-    assert not is_in_user_namespace(tmp_path / "no")
 
 
 def test_the_umask_changes_no_modes(tmp_path: Path) -> None:
