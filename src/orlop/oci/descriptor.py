@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MAX_SIZE = 2**63 - 1  # descriptor.md: int64
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +96,9 @@ def _media_type(value: dict[str, Any], key: str, place: str) -> str:
 
 
 def _strings(value: dict[str, Any], key: str, place: str) -> dict[str, str]:
-    found = value.get(key) or {}
+    found = value.get(key)
+    if found is None:
+        return {}
     if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
         raise InvalidArgument(f"{place}.{key}: must be an object of texts")
     return found
@@ -108,9 +112,14 @@ def _object(value: dict[str, Any], key: str, place: str) -> dict[str, Any] | Non
 
 
 def _urls(value: dict[str, Any], place: str) -> tuple[str, ...]:
-    urls = value.get("urls") or []
+    urls = value.get("urls")
+    if urls is None:
+        return ()
     if not isinstance(urls, list) or not all(isinstance(one, str) for one in urls):
         raise InvalidArgument(f"{place}.urls: must be a list of texts")
+    for index, one in enumerate(urls):
+        if not _URI.fullmatch(one):
+            raise InvalidArgument(f"{place}.urls[{index}]: {shown(one)} is not a URI (RFC 3986)")
     return tuple(urls)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from orlop.errors import InvalidArgument
 
 from .digest import Digest
-from .image_fields import flag_of, integer_of, list_of, names_of, object_of, strings_of, text_of, texts_of
+from .image_fields import flag_of, integer_of, list_of, names_of, object_of, strings_of, text_of, texts_of, time_of
 from .image_json import CONFIG_MAX_BYTES, decode_object, refuse_other_case
 from .platform import Platform
 
@@ -105,7 +105,7 @@ class ImageConfig:
             history=tuple(
                 _history(one, f"{place}.history[{index}]") for index, one in enumerate(list_of(value, "history", place))
             ),
-            created=text_of(value, "created", place),
+            created=time_of(value, "created", place),
             author=text_of(value, "author", place),
         )
 
@@ -161,7 +161,7 @@ def _history(value: Any, place: str) -> History:
     if not isinstance(value, dict):
         raise InvalidArgument(f"{place}: must be an object")
     return History(
-        created=text_of(value, "created", place),
+        created=time_of(value, "created", place),
         author=text_of(value, "author", place),
         created_by=text_of(value, "created_by", place),
         comment=text_of(value, "comment", place),

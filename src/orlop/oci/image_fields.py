@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from orlop.errors import InvalidArgument
@@ -10,6 +11,14 @@ from .field_checks import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_HOUR, _UNTIL_60 = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
+_TIME = re.compile(
+    r"(?P<year>[0-9]{4})-(?P<month>0[1-9]|1[0-2])-(?P<day>[0-9]{2})"
+    rf"T{_HOUR}:{_UNTIL_60}:{_UNTIL_60}(?:\.[0-9]+)?(?:Z|[+-]{_HOUR}:{_UNTIL_60})"
+)
+_FEBRUARY = 2
+_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def text_of(value: Mapping[str, Any], key: str, place: str, *, required: bool = False) -> str:
@@ -22,6 +31,23 @@ def text_of(value: Mapping[str, Any], key: str, place: str, *, required: bool = 
     if not isinstance(found, str):
         raise InvalidArgument(f"{place}.{key}: must be a text, not {_kind(found)}")
     return found
+
+
+def time_of(value: Mapping[str, Any], key: str, place: str) -> str:
+    """A time as RFC 3339 writes it, as it stands; "" when it is not there. Go's readers refuse another, too."""
+    found = text_of(value, key, place)
+    if value.get(key) is not None and not _is_time(found):
+        raise InvalidArgument(f"{place}.{key}: {shown(found)} is not a time", hint="write 2006-01-02T15:04:05Z")
+    return found
+
+
+def _is_time(text: str) -> bool:
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return False
+    year, month, day = (int(match[name]) for name in ("year", "month", "day"))
+    is_leap_year = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return 1 <= day <= _DAYS[month - 1] - (month == _FEBRUARY and not is_leap_year)
 
 
 def flag_of(value: Mapping[str, Any], key: str, place: str) -> bool:

@@ -15,7 +15,7 @@ from orlop.errors import InvalidArgument
 
 from .descriptor import Descriptor
 from .field_checks import shown
-from .image_fields import list_of, strings_of, text_of
+from .image_fields import list_of, strings_of, text_of, texts_of
 from .image_json import MANIFEST_MAX_BYTES, decode_object, refuse_other_case
 from .media_types import (
     CONFIGS,
@@ -189,7 +189,9 @@ def _manifests(value: dict[str, Any], place: str) -> tuple[Descriptor, ...]:
     found = _descriptors(value, "manifests", place)
     for index, one in enumerate(found):
         if one.platform is not None:
-            Platform.from_json(one.platform, place=f"{place}.manifests[{index}].platform")
+            where = f"{place}.manifests[{index}].platform"
+            Platform.from_json(one.platform, place=where)
+            texts_of(one.platform, "features", where)  # reserved: it says nothing yet
     return found
 
 

@@ -16,6 +16,7 @@ from orlop.oci.image_fields import (
     strings_of,
     text_of,
     texts_of,
+    time_of,
 )
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _EMPTY: list[tuple[Callable[..., Any], Any]] = [
     (text_of, ""),
+    (time_of, ""),
     (flag_of, False),
     (integer_of, 0),
     (texts_of, ()),
@@ -43,6 +45,10 @@ def test_absent_and_null_are_the_same(reader: Callable[..., Any], empty: Any, va
     ("reader", "value", "expected"),
     [
         (text_of, "x", "x"),
+        (time_of, "2024-02-29T23:59:59.5+23:59", "2024-02-29T23:59:59.5+23:59"),
+        (time_of, "0000-02-29T00:00:00Z", "0000-02-29T00:00:00Z"),
+        (time_of, "2000-02-29T00:00:00Z", "2000-02-29T00:00:00Z"),
+        (time_of, "2023-12-31T00:00:00Z", "2023-12-31T00:00:00Z"),
         (flag_of, True, True),
         (integer_of, (1 << 63) - 1, (1 << 63) - 1),
         (texts_of, ["a", "b"], ("a", "b")),
@@ -60,6 +66,11 @@ def test_a_value_of_the_type_is_returned(reader: Callable[..., Any], value: Any,
     ("reader", "value", "message"),
     [
         (text_of, 123, "config.k: must be a text, not a number"),
+        (time_of, "1900-02-29T00:00:00Z", "config.k: .* is not a time"),
+        (time_of, "2023-04-31T00:00:00Z", "config.k: .* is not a time"),
+        (time_of, "2023-01-00T00:00:00Z", "config.k: .* is not a time"),
+        (time_of, 1, "config.k: must be a text, not a number"),
+        (time_of, "2023-02-29T00:00:00Z", 'config.k: "2023-02-29T00:00:00Z" is not a time; write 2006-01-02T15:04:05Z'),
         (flag_of, "true", "config.k: must be true or false, not a text"),
         (integer_of, -1, "config.k: must be an integer that is not negative"),
         (integer_of, True, "config.k: must be an integer"),
