@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .command import Command, Parser, say
 from .image_import import add_config_arguments, new_config
+from .image_name import new_name
 from .output import write_json
 
 if TYPE_CHECKING:
@@ -27,9 +28,8 @@ def _add_arguments(parser: Parser) -> None:
 
 def _run(session: Session, arguments: argparse.Namespace) -> int:
     from orlop.image.from_host import image_from_host
-    from orlop.oci.reference import Reference
 
-    name = str(Reference.parse(arguments.name, place="--name").canonical)
+    name = new_name(arguments.name, place="--name")
     config = _config(arguments)
     with session.store() as store, store.lease() as lease:
         target = image_from_host(store.content(lease_id=lease.id), arguments.files, session.platform(""), config=config)

@@ -10,6 +10,7 @@ from orlop.errors import InvalidArgument
 
 from .archive_input import opened
 from .command import Command, Parser, say
+from .image_name import new_name
 from .output import write_json
 
 if TYPE_CHECKING:
@@ -72,9 +73,8 @@ def _words(flag: str, text: str) -> list[str]:
 def _run(session: Session, arguments: argparse.Namespace) -> int:
     from orlop.image.import_rootfs import import_rootfs
     from orlop.image.new_image import Origin, without_level
-    from orlop.oci.reference import Reference
 
-    name = str(Reference.parse(arguments.name, place="name").canonical)
+    name = new_name(arguments.name, place="name")
     config = new_config(arguments)
     platform = session.platform(arguments.platform)
     if not arguments.platform:

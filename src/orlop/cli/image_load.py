@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from .archive_input import opened
 from .command import Command, Parser, say
+from .image_name import name_for
 from .output import write_json
 
 if TYPE_CHECKING:
     import argparse
+
+    from orlop.image.loaded import LoadedImage
 
     from .session import Session
 
@@ -32,7 +35,7 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
             with opened(arguments.input, place="--input") as read:
                 images = load(content, read, base_name=arguments.base_name)
         # An image without a name would go with the next collection: its digest is its name then.
-        named = [(image.name or f"{_UNNAMED}@{image.target.digest}", image.target) for image in images]
+        named = [(_name(image), image.target) for image in images]
         for name, target in named:
             store.images.put(name, target)
     if session.is_json:
@@ -41,6 +44,16 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
         for name, _ in named:
             say(name)
     return 0
+
+
+def _name(image: LoadedImage) -> str:
+    """Raises InvalidArgument for an archive that names an image by the digest of another."""
+    from orlop.oci.reference import Reference
+
+    if not image.name:
+        return f"{_UNNAMED}@{image.target.digest}"
+    hint = "whoever made the archive gave it a wrong name"
+    return name_for(Reference.parse(image.name), image.target.digest, place="archive", hint=hint)
 
 
 _UNNAMED = "loaded.local/image"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orlop.errors import FailedPrecondition
 
 from .command import IMAGE_HELP, Command, Parser, say
-from .image_lookup import find_images
+from .image_lookup import find_images, has_other_tag
 from .output import write_json
 
 if TYPE_CHECKING:
@@ -46,8 +46,18 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _names(store: Store, text: str, *, is_forced: bool) -> list[str]:
-    """Raises FailedPrecondition where a digest has several names, which are more than the user may know of."""
-    names = [image.name for image in find_images(store, text)]
+    """The names that a text means.
+
+    Raises:
+        FailedPrecondition: a digest has several names, which are more than the user may know of, or it has another
+            tag than the one that is written before it.
+    """
+    images = find_images(store, text)
+    names = [image.name for image in images]
+    if has_other_tag(images[0], text):
+        raise FailedPrecondition(
+            f'"{text}": has that digest, but not that tag: {", ".join(names[:5])}', hint="name what is to be removed"
+        )
     if len(names) > 1 and not is_forced:
         raise FailedPrecondition(
             f'"{text}": has {len(names)} names ({", ".join(names[:5])})',

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .command import IMAGE_HELP, Command, Parser
 from .image_lookup import find_image
+from .image_name import name_for
 from .output import write_json
 
 if TYPE_CHECKING:
@@ -22,9 +23,10 @@ def _add_arguments(parser: Parser) -> None:
 def _run(session: Session, arguments: argparse.Namespace) -> int:
     from orlop.oci.reference import Reference
 
-    names = [str(Reference.parse(name, place="name").canonical) for name in arguments.names]
+    references = [Reference.parse(name, place="name") for name in arguments.names]
     with session.store() as store:
         image = find_image(store, arguments.image)
+        names = [name_for(reference, image.target.digest) for reference in references]
         for name in names:
             store.images.put(name, image.target, labels=image.labels)
     if session.is_json:

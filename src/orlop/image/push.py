@@ -42,7 +42,7 @@ async def push(
     are not for distribution are left out where the store does not have them.
 
     Raises:
-        InvalidArgument: indexes are nested too deep.
+        InvalidArgument: the reference has another digest; indexes are nested too deep.
         NotFound: a part is not in the store; nothing gets the tag then.
         PermissionDenied: the registry refuses.
     """
@@ -51,6 +51,8 @@ async def push(
         if not manifests:
             raise NotFound(f"{reference}: there is no image for {platform} in the store")
         target = manifests[0]
+    if reference.digest not in {None, target.digest}:
+        raise InvalidArgument(f"{reference}: what would be pushed is {target.digest}", hint="leave the digest away")
     documents, blobs = await in_thread(_parts, content, target, reference)
     watcher.planned(blobs)
     turn = asyncio.Semaphore(at_once)

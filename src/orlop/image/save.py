@@ -15,6 +15,7 @@ from orlop.archive.decompress import decompressed
 from orlop.errors import FailedPrecondition, InvalidArgument, NotFound
 from orlop.oci.manifest import Manifest
 from orlop.oci.media_types import INDEXES, MANIFESTS
+from orlop.oci.reference import Reference
 
 from .docker_archive import (
     MANIFEST_FILE,
@@ -60,7 +61,10 @@ def save_layout(
         NotFound: a part of an image is not in the store, or it has no image for one of the platforms.
         FailedPrecondition, KernelError: the content cannot be read, or not be written.
     """
-    chosen = [(name, *_chosen(content, name, target, platforms)) for name, target in images]
+    chosen = []
+    for name, target in images:
+        alone, only = _chosen(content, name, target, platforms)
+        chosen.append((_name_of(name, alone), alone, only))
     blobs: dict[Digest, Descriptor] = {}
     for name, target, only in chosen:
         _collect(content, target, only, blobs, name or str(target.digest))
@@ -117,6 +121,12 @@ def _chosen(
     if len(found) == 1:
         return found[0], None
     return target, {descriptor.digest for descriptor in found}
+
+
+def _name_of(name: str, target: Descriptor) -> str:
+    """NAME@DIGEST of an index is not the name of one image of it: that has a digest of its own."""
+    reference = Reference.parse(name) if name else None
+    return str(reference.with_digest(target.digest)) if reference is not None and reference.digest else name
 
 
 def _for_platform(content: ContentStore, name: str, target: Descriptor, platform: Platform) -> Descriptor:

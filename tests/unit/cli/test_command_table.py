@@ -17,6 +17,7 @@ _PARTS = {
     "command_line",
     "command_table",
     "image_lookup",
+    "image_name",
     "main",
     "output",
     "progress_display",

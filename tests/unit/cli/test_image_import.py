@@ -63,3 +63,10 @@ def test_the_platform_may_be_another(orlop: Orlop, archive: Path) -> None:
 def test_a_wrong_option_is_named(orlop: Orlop, archive: Path, option: list[str], error: str) -> None:
     assert orlop.error("import", *option, str(archive), "base:1") == error
     assert orlop.out("images", "-q") == ""
+
+
+def test_a_name_has_no_digest(orlop: Orlop, archive: Path) -> None:
+    name = f"docker.io/library/base:1@sha256:{'0' * 64}"
+    assert orlop.error("import", str(archive), name) == (
+        f"name: {name}: nobody knows the digest of an image that is yet to be made; write base:1"
+    )

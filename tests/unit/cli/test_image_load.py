@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from unit.image.images import files_of
+from unit.image.images import files_of, tar_of
 
 from .test_main import PROGRAM, environment
 
@@ -49,6 +49,26 @@ def test_a_directory_may_be_a_layout(orlop: Orlop, archive: Path, tmp_path: Path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     assert orlop.out("load", "-i", str(tmp_path / "layout")) == f"{NAME}\n"
+
+
+def test_an_archive_that_names_an_image_by_anothers_digest_is_refused(orlop: Orlop, tmp_path: Path) -> None:
+    digest = orlop.put(NAME).digest
+    for name, found in {f"quay.io/x@{digest}": f"quay.io/x@{digest}", f"quay.io/y:2@{digest}": "quay.io/y:2"}.items():
+        assert orlop.out("load", "-i", str(_renamed(orlop, tmp_path, name))) == f"{found}\n"
+    wrong = f"quay.io/z@sha256:{'0' * 64}"
+    assert orlop.error("load", "-i", str(_renamed(orlop, tmp_path, wrong))) == (
+        f"archive: {wrong}: the image is {digest}; whoever made the archive gave it a wrong name"
+    )
+    assert "quay.io/z" not in orlop.out("images")
+
+
+def _renamed(orlop: Orlop, directory: Path, name: str) -> Path:
+    """An archive of the image, under another name."""
+    orlop.out("save", "-o", str(directory / "image.tar"), "a:1")
+    files = files_of((directory / "image.tar").read_bytes())
+    path = directory / "renamed.tar"
+    path.write_bytes(tar_of(files | {"index.json": files["index.json"].replace(NAME.encode(), name.encode())}))
+    return path
 
 
 def test_what_is_loaded_stays(orlop: Orlop, archive: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orlop.cli.image_lookup import find_image, find_images
+from orlop.cli.image_lookup import find_image, find_images, has_other_tag
 from orlop.errors import InvalidArgument, NotFound
 from orlop.oci.descriptor import Descriptor
 from orlop.oci.digest import Digest
@@ -42,6 +42,26 @@ def test_a_name_with_its_digest_is_an_image_that_was_pulled_by_tag(store: Store)
     assert find_image(store, f"sample:9@{target.digest}").name == NAME
     with pytest.raises(NotFound, match=r'^image ".*third.*": not found in namespace'):
         find_image(store, f"third@{target.digest}")
+
+
+def test_what_a_pull_prints_is_the_name_with_its_tag(store: Store) -> None:
+    target = put_image(store, "docker.io/library/sample:0", NAME, text="a")
+    put_image(store, "docker.io/library/sample:2", text="b")
+    assert [one.name for one in find_images(store, f"{NAME}@{target.digest}")] == [NAME]
+    pinned = f"docker.io/library/sample@{target.digest}"
+    assert len(find_images(store, pinned)) == 2
+    store.images.put(pinned, target)
+    assert [one.name for one in find_images(store, f"sample@{target.digest}")] == [pinned]
+    assert [one.name for one in find_images(store, f"{NAME}@{target.digest}")] == [NAME]
+    assert [one.name for one in find_images(store, f"sample:2@{target.digest}")] == [pinned]
+
+
+def test_a_digest_under_another_tag_than_the_written_one_is_known_as_that(store: Store) -> None:
+    target = put_image(store, NAME, text="a")
+    image = find_image(store, NAME)
+    assert has_other_tag(image, f"sample:9@{target.digest}")
+    for text in ("sample:1", f"sample:1@{target.digest}", f"sample@{target.digest}", target.digest.encoded):
+        assert not has_other_tag(image, text)
 
 
 def test_the_beginning_of_a_digest_is_enough(store: Store) -> None:

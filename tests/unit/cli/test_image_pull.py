@@ -48,6 +48,16 @@ def test_quiet_says_what_it_is_and_no_more(orlop: Orlop, name: str) -> None:
     assert orlop.out("pull", "-q", "--no-unpack", name).startswith(f"{name}@sha256:")
 
 
+def test_what_it_prints_every_command_takes(orlop: Orlop, name: str) -> None:
+    digest = orlop.out("pull", "-q", "--no-unpack", name).strip().partition("@")[2]
+    pinned = f"{name.removesuffix(':1')}@{digest}"
+    orlop.out("rmi", name)
+    for reference, stored in ((f"{name}@{digest}", pinned), (pinned, pinned), (name, name)):
+        printed = orlop.out("pull", "-q", "--no-unpack", reference).strip()
+        assert printed == f"{stored.partition('@')[0]}@{digest}"
+        assert orlop.out("rmi", printed) == f"{stored}\n"
+
+
 def test_json_is_all_that_is_printed(orlop: Orlop, name: str) -> None:
     done = orlop("--format", "json", "pull", "--no-unpack", name)
     assert (done.json["name"], done.json["snapshot"], done.err) == (name, "", "")

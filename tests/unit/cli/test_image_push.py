@@ -37,5 +37,18 @@ def test_the_image_of_one_platform(orlop: Orlop, registry: Running) -> None:
     assert str(one.digest) not in registry.memory.manifests
 
 
+def test_a_digest_in_a_name_must_be_the_images(orlop: Orlop, registry: Running) -> None:
+    digest = orlop.put("docker.io/library/a:1").digest
+    to = f"{registry.domain}/b/c:2"
+    wrong = f"{to}@sha256:{'0' * 64}"
+    assert (
+        orlop.error("push", "-q", "a:1", wrong) == f"{wrong}: what would be pushed is {digest}; leave the digest away"
+    )
+    assert not registry.memory.blobs
+    assert orlop.out("push", "-q", "a:1", f"{to}@{digest}") == f"{to}@{digest}\n"
+    assert orlop.out("push", "-q", "a:1", f"{registry.domain}/d@{digest}") == f"{registry.domain}/d@{digest}\n"
+    assert orlop.out("tags", f"{registry.domain}/b/c") == "2\n"
+
+
 def test_an_image_that_is_not_there_is_told(orlop: Orlop) -> None:
     assert orlop.error("push", "-q", "none").startswith('image "docker.io/library/none:latest": not found')

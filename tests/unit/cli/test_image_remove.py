@@ -54,6 +54,17 @@ def test_a_digest_with_several_names_wants_force(orlop: Orlop) -> None:
     assert orlop.out("images", "-q") == ""
 
 
+def test_of_two_tags_of_one_digest_the_written_one_goes(orlop: Orlop) -> None:
+    other = "docker.io/library/a:0"
+    target = orlop.put(A, other)
+    assert orlop.error("rmi", f"a:9@{target.digest}") == (
+        f'"a:9@{target.digest}": has that digest, but not that tag: {other}, {A}; name what is to be removed'
+    )
+    assert f"has 2 names ({other}, {A})" in orlop.error("rmi", f"a@{target.digest}")
+    assert orlop.out("rmi", f"{A}@{target.digest}") == f"{A}\n"
+    assert orlop.out("rmi", f"a@{target.digest}") == f"{other}\n"
+
+
 def test_what_cannot_be_collected_is_told_and_the_names_are_gone(orlop: Orlop, monkeypatch: pytest.MonkeyPatch) -> None:
     orlop.put(A)
     (orlop.root / "snapshots" / "native").mkdir(parents=True)

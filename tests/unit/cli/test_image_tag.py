@@ -28,3 +28,13 @@ def test_a_wrong_name_makes_none(orlop: Orlop) -> None:
     orlop.put("docker.io/library/a:1")
     assert orlop.error("tag", "a:1", "good", "Bad").startswith('name: "Bad"')
     assert orlop.out("images", "-q") == "docker.io/library/a:1\n"
+
+
+def test_a_digest_in_a_name_must_be_the_images(orlop: Orlop) -> None:
+    digest = orlop.put("docker.io/library/a:1").digest
+    wrong = f"docker.io/library/b@sha256:{'0' * 64}"
+    assert orlop.error("tag", "a:1", "good", wrong) == f"name: {wrong}: the image is {digest}; leave the digest away"
+    assert orlop.out("images", "-q") == "docker.io/library/a:1\n"
+    orlop.out("tag", "a:1", f"b@{digest}", f"c:2@{digest}")
+    names = ["docker.io/library/a:1", f"docker.io/library/b@{digest}", "docker.io/library/c:2"]
+    assert orlop.out("images", "-q").split() == names

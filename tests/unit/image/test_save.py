@@ -111,6 +111,14 @@ def test_of_one_platform_goes_the_image_alone(content: LocalContentStore) -> Non
     assert docker["Config"] in files
 
 
+def test_the_name_of_an_index_by_digest_is_not_that_of_an_image_of_it(content: LocalContentStore) -> None:
+    amd, arm = image_of(content, "amd"), image_of(content, "arm", ARM64)
+    index = index_of(content, amd, arm)
+    for platforms, digest in (((), index.digest), ((ARM64,), arm.digest)):
+        _, (named,) = _layout(content, (f"quay.io/x@{index.digest}", index), platforms=platforms)
+        assert named["annotations"]["io.containerd.image.name"] == f"quay.io/x@{digest}"
+
+
 def test_of_several_platforms_the_index_goes_with_them(content: LocalContentStore) -> None:
     riscv = replace(AMD64, architecture="riscv64")
     images = [image_of(content, platform.architecture, platform) for platform in (AMD64, ARM64, riscv)]
