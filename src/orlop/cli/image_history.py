@@ -28,7 +28,8 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
 
     with session.store() as store:
         image = find_image(store, arguments.image)
-        chosen = choose(store.content(), image.target, session.platform(arguments.platform), name=image.name)
+        wanted, is_asked_for = session.platform(arguments.platform), bool(arguments.platform)
+        chosen = choose(store.content(), image.target, wanted, name=image.name, is_asked_for=is_asked_for)
     rows = image_history(chosen.manifest, chosen.config)
     if session.is_json:
         write_json(

@@ -45,7 +45,8 @@ def mount_image(session: Session, name: str, target: Path, *, platform: str, is_
     with session.store() as store, store.lease() as lease:
         image = find_image(store, name)
         session.require_usable(image)
-        chosen = choose(store.content(), image.target, session.platform(platform), name=image.name)
+        wanted = session.platform(platform)
+        chosen = choose(store.content(), image.target, wanted, name=image.name, is_asked_for=bool(platform))
         names = session.snapshotter_names(store)
         unpacked = session.run(ensure_unpacked(store, chosen, names, session.unpacker(), lease_id=lease.id))
         snapshotter = store.snapshotter(unpacked.snapshotter)

@@ -40,7 +40,8 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
         images = [(image.name, image.target) for image in found]
         with _sink(arguments.output) as write:
             if arguments.archive == "docker":
-                save_docker_archive(content, images, TarOutlet(write), platform=platforms[0] if platforms else host)
+                platform = platforms[0] if platforms else host
+                save_docker_archive(content, images, TarOutlet(write), platform=platform, is_asked_for=bool(platforms))
             else:
                 save_layout(content, images, TarOutlet(write), host=host, platforms=platforms)
     return 0

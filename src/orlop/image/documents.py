@@ -12,7 +12,7 @@ from orlop.oci.image_json import CONFIG_MAX_BYTES, MANIFEST_MAX_BYTES
 from orlop.oci.index_selection import candidates
 from orlop.oci.manifest import Index, Manifest, parse_manifest
 from orlop.oci.media_types import CONFIGS
-from orlop.oci.platform import rank
+from orlop.oci.platform import Platform, rank
 
 from .contract import GC_REF_CONTENT
 from .layers import Layer
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from orlop.content.contract import ContentStore
     from orlop.oci.descriptor import Descriptor
     from orlop.oci.digest import Digest
-    from orlop.oci.platform import Platform
 
 NESTED_MAX = 3  # indexes in indexes
 
@@ -121,16 +120,41 @@ def runs_here(content: ContentStore, descriptor: Descriptor, host: Platform) -> 
     return rank(read_image(content, descriptor, name=str(descriptor.digest)).config.platform, host) is not None
 
 
-def choose(content: ContentStore, target: Descriptor, host: Platform, *, name: str) -> Chosen:
+def choose(
+    content: ContentStore, target: Descriptor, host: Platform, *, name: str, is_asked_for: bool = False
+) -> Chosen:
     """The host's image of what is in the store.
+
+    `is_asked_for`: a user named the platform, and does not get the only image of a target for whatever platform it is.
 
     Raises:
         NotFound: the store has no image for this platform.
         InvalidArgument: it is an artifact, which has no root file system.
     """
+    if is_asked_for:
+        return read_image(content, platform_manifest(content, target, host, name=name), name=name)
     for descriptor in platform_manifests(content, target, host):
         return read_image(content, descriptor, name=name)
     raise NotFound(f"{name}: there is no image for {host} in the store", hint="pull it with --platform")
+
+
+def platform_manifest(content: ContentStore, target: Descriptor, platform: Platform, *, name: str) -> Descriptor:
+    """The manifest of the image for a platform that a user named; a target that is a manifest must be for it, too.
+
+    Raises:
+        NotFound: the store has none.
+        InvalidArgument: it is an artifact, which is for no platform.
+    """
+    if isinstance(read_document(content, target), Manifest):
+        config = read_image(content, target, name=name).config
+        place = f"{name}: platform"
+        found = Platform.from_json(target.platform, place=place) if target.platform is not None else config.platform
+        if rank(found, platform) is None:
+            raise NotFound(f"{name}: is for {found}, not for {platform}", hint="leave --platform away")
+        return target
+    for descriptor in platform_manifests(content, target, platform):
+        return descriptor
+    raise NotFound(f"{name}: there is no image for {platform} in the store", hint=f"pull --platform {platform}")
 
 
 def read_image(content: ContentStore, descriptor: Descriptor, *, name: str) -> Chosen:

@@ -12,7 +12,7 @@ from orlop.oci.media_types import INDEXES, MANIFESTS
 
 from .concurrency import all_of, in_thread, opened_in_thread
 from .contract import Event, Step
-from .documents import NESTED_MAX, is_there, platform_manifests, read_document, read_small
+from .documents import NESTED_MAX, is_there, platform_manifest, read_document, read_small
 from .sources import repositories
 
 if TYPE_CHECKING:
@@ -43,14 +43,11 @@ async def push(
 
     Raises:
         InvalidArgument: the reference has another digest; indexes are nested too deep.
-        NotFound: a part is not in the store; nothing gets the tag then.
+        NotFound: a part, or the platform's image, is not in the store; nothing gets the tag then.
         PermissionDenied: the registry refuses.
     """
     if platform is not None:
-        manifests = await in_thread(platform_manifests, content, target, platform)
-        if not manifests:
-            raise NotFound(f"{reference}: there is no image for {platform} in the store")
-        target = manifests[0]
+        target = await in_thread(_for_platform, content, target, platform, reference)
     if reference.digest not in {None, target.digest}:
         raise InvalidArgument(f"{reference}: what would be pushed is {target.digest}", hint="leave the digest away")
     documents, blobs = await in_thread(_parts, content, target, reference)
@@ -73,6 +70,10 @@ async def push(
     for document in documents[:-1]:
         await _push_document(content, registry, document, "")
     return await _push_document(content, registry, target, reference.tag)
+
+
+def _for_platform(content: ContentStore, target: Descriptor, platform: Platform, reference: Reference) -> Descriptor:
+    return platform_manifest(content, target, platform, name=str(reference))
 
 
 def _parts(

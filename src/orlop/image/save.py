@@ -24,7 +24,7 @@ from .docker_archive import (
     encode_docker_manifest,
     encode_repositories,
 )
-from .documents import choose, is_there, platform_manifests, read_document
+from .documents import choose, is_there, platform_manifest, read_document
 from .layout import INDEX_FILE, LAYOUT_FILE, blob_path, index_bytes, layout_bytes
 
 if TYPE_CHECKING:
@@ -79,8 +79,15 @@ def save_layout(
     outlet.close()
 
 
-def save_docker_archive(content: ContentStore, images: Sequence[Named], outlet: Outlet, *, platform: Platform) -> None:
-    """Write images of one platform as a docker-archive.
+def save_docker_archive(
+    content: ContentStore,
+    images: Sequence[Named],
+    outlet: Outlet,
+    *,
+    platform: Platform,
+    is_asked_for: bool = False,
+) -> None:
+    """Write images of one platform as a docker-archive. `is_asked_for`: the user named it, as for `choose`.
 
     Raises:
         NotFound: there is no image for the platform, or a part of it is not in the store.
@@ -90,7 +97,7 @@ def save_docker_archive(content: ContentStore, images: Sequence[Named], outlet: 
     names: dict[str, list[str]] = {}  # by configuration: names of one image stand in one entry
     chosen: dict[str, Chosen] = {}
     for name, target in images:
-        image = choose(content, target, platform, name=name or str(target.digest))
+        image = choose(content, target, platform, name=name or str(target.digest), is_asked_for=is_asked_for)
         path = f"{image.manifest.config.digest.encoded}.json"
         chosen[path] = image
         names.setdefault(path, []).extend([name] if name else [])
@@ -115,10 +122,11 @@ def _chosen(
     content: ContentStore, name: str, target: Descriptor, platforms: Sequence[Platform]
 ) -> tuple[Descriptor, set[Digest] | None]:
     """What the name stands for in the archive, and which manifests go with it; None: all that are in the store."""
-    if not platforms or target.media_type not in INDEXES:
+    if not platforms:
         return target, None
-    found = [_for_platform(content, name, target, platform) for platform in platforms]
-    if len(found) == 1:
+    shown = name or str(target.digest)
+    found = [platform_manifest(content, target, platform, name=shown) for platform in platforms]
+    if len(found) == 1 or target.media_type not in INDEXES:
         return found[0], None
     return target, {descriptor.digest for descriptor in found}
 
@@ -127,14 +135,6 @@ def _name_of(name: str, target: Descriptor) -> str:
     """NAME@DIGEST of an index is not the name of one image of it: that has a digest of its own."""
     reference = Reference.parse(name) if name else None
     return str(reference.with_digest(target.digest)) if reference is not None and reference.digest else name
-
-
-def _for_platform(content: ContentStore, name: str, target: Descriptor, platform: Platform) -> Descriptor:
-    for descriptor in platform_manifests(content, target, platform):
-        return descriptor
-    raise NotFound(
-        f"{name or target.digest}: there is no image for {platform} in the store", hint=f"pull --platform {platform}"
-    )
 
 
 def _collect(

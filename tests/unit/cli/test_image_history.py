@@ -37,4 +37,8 @@ def test_another_platform_is_not_there(orlop: Orlop) -> None:
     with orlop.session().store() as store, store.lease() as lease:
         store.images.put("docker.io/library/b:1", index_of(store.content(lease_id=lease.id), image))
         line = orlop.error("history", "--platform", "linux/s390x", "b:1")
-    assert line == ("docker.io/library/b:1: there is no image for linux/s390x in the store; pull it with --platform")
+    assert line == (
+        "docker.io/library/b:1: there is no image for linux/s390x in the store; pull --platform linux/s390x"
+    )
+    line = orlop.error("history", "--platform", "linux/s390x", "a:1")
+    assert line == "docker.io/library/a:1: is for linux/amd64, not for linux/s390x; leave --platform away"

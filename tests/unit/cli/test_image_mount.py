@@ -94,6 +94,13 @@ def test_it_is_verified_anew_unless_the_pull_is_to_be_enough(orlop: Orlop, targe
     orlop.out("--config", str(verifier), "image", "mount", "a:1", str(target))
 
 
+def test_a_platform_must_be_the_images(orlop: Orlop, target: Path) -> None:
+    orlop.put("docker.io/library/a:1")
+    assert orlop.error("image", "mount", "--platform", "linux/arm64", "a:1", str(target)) == (
+        "docker.io/library/a:1: is for linux/amd64, not for linux/arm64; leave --platform away"
+    )
+
+
 @pytest.mark.needs_root
 def test_what_is_mounted_is_not_collected(orlop: Orlop, target: Path) -> None:
     orlop.put("docker.io/library/a:1")

@@ -37,6 +37,15 @@ def test_the_image_of_one_platform(orlop: Orlop, registry: Running) -> None:
     assert str(one.digest) not in registry.memory.manifests
 
 
+def test_a_platform_must_be_the_images(orlop: Orlop, registry: Running) -> None:
+    orlop.put("docker.io/library/a:1")
+    name = f"{registry.domain}/b/c:1"
+    assert orlop.error("push", "-q", "--platform", "linux/arm64", "a:1", name) == (
+        f"{name}: is for linux/amd64, not for linux/arm64; leave --platform away"
+    )
+    assert not registry.memory.blobs
+
+
 def test_a_digest_in_a_name_must_be_the_images(orlop: Orlop, registry: Running) -> None:
     digest = orlop.put("docker.io/library/a:1").digest
     to = f"{registry.domain}/b/c:2"

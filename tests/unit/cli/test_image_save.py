@@ -58,6 +58,13 @@ def test_platforms_choose(orlop: Orlop, tmp_path: Path) -> None:
     names = files_of((tmp_path / "out.tar").read_bytes())
     assert f"blobs/sha256/{other.digest.encoded}" in names
     assert f"blobs/sha256/{one.digest.encoded}" not in names
+    orlop.put("docker.io/library/b:1")
+    for archive in ("oci", "docker"):
+        done = orlop.error(
+            "save", "--archive", archive, "--platform", "linux/arm64", "-o", str(tmp_path / "b.tar"), "b:1"
+        )
+        assert done == "docker.io/library/b:1: is for linux/amd64, not for linux/arm64; leave --platform away"
+    assert not (tmp_path / "b.tar").exists()
     options = ["--archive", "docker", "--platform", "linux/amd64", "--platform", "linux/arm64"]
     assert orlop.error("save", *options, "a:1") == "--platform: a docker-archive has images of one platform"
 

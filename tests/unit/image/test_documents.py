@@ -12,6 +12,7 @@ from orlop.image.documents import (
     child_labels,
     choose,
     is_there,
+    platform_manifest,
     platform_manifests,
     read_document,
     read_image,
@@ -98,6 +99,19 @@ def test_a_manifest_is_taken_for_any_platform(content: LocalContentStore) -> Non
     image = _unsaid(image_of(content, platform=ARM64))
     assert platform_manifests(content, image, AMD64) == [image]
     assert choose(content, image, AMD64, name=NAME).descriptor == image
+
+
+def test_a_platform_that_is_asked_for_is_that_of_the_manifest(content: LocalContentStore) -> None:
+    for image in (image_of(content, platform=ARM64), _unsaid(image_of(content, platform=ARM64))):
+        assert platform_manifest(content, image, ARM64, name=NAME) == image
+        with pytest.raises(NotFound, match=f"^{NAME}: is for linux/arm64, not for linux/amd64; leave --platform away"):
+            platform_manifest(content, image, AMD64, name=NAME)
+        with pytest.raises(NotFound, match="not for linux/amd64"):
+            choose(content, image, AMD64, name=NAME, is_asked_for=True)
+    believed = replace(image_of(content, platform=ARM64), platform=AMD64.to_json())
+    assert platform_manifest(content, believed, AMD64, name=NAME) == believed
+    with pytest.raises(InvalidArgument, match="is an artifact"):
+        platform_manifest(content, artifact_of(content), AMD64, name=NAME)
 
 
 def test_of_an_index_the_platforms_image_is_chosen(content: LocalContentStore) -> None:

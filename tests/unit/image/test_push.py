@@ -98,7 +98,15 @@ def test_with_a_platform_only_its_manifest_is_pushed(pushing: _Pushing) -> None:
 def test_a_platform_that_is_not_there_is_told(pushing: _Pushing) -> None:
     index = index_of(pushing.content, image_of(pushing.content))
     error = pushing.refused(index, platform=ARM64)
-    assert str(error) == "example.com/a/b:1: there is no image for linux/arm64 in the store"
+    assert str(error) == (
+        "example.com/a/b:1: there is no image for linux/arm64 in the store; pull --platform linux/arm64"
+    )
+
+
+def test_an_image_for_another_platform_is_not_pushed(pushing: _Pushing) -> None:
+    image = image_of(pushing.content)
+    assert "is for linux/amd64, not for linux/arm64" in str(pushing.refused(image, platform=ARM64))
+    assert pushing.run(image, platform=AMD64).digest == image.digest
 
 
 def test_an_index_of_which_a_part_is_missing_is_not_pushed(pushing: _Pushing) -> None:

@@ -142,6 +142,17 @@ def test_what_is_missing_is_told(content: LocalContentStore) -> None:
         _layout(content, (NAME, image))
 
 
+def test_an_image_for_another_platform_is_not_saved(content: LocalContentStore) -> None:
+    image = image_of(content)
+    for platforms in ([ARM64], [AMD64, ARM64]):
+        with pytest.raises(NotFound, match=f"{NAME}: is for linux/amd64, not for linux/arm64"):
+            _layout(content, (NAME, image), platforms=platforms)
+    with pytest.raises(NotFound, match=f"{NAME}: is for linux/amd64, not for linux/arm64"):
+        save_docker_archive(content, [(NAME, image)], TarOutlet(io.BytesIO().write), platform=ARM64, is_asked_for=True)
+    _, (named,) = _layout(content, (NAME, image), platforms=[AMD64])
+    assert named["digest"] == str(image.digest)
+
+
 def test_a_docker_archive_has_raw_layers(content: LocalContentStore) -> None:
     image = image_of(content)
     files = _docker(content, (NAME, image), ("quay.io/x:2", image))
