@@ -24,7 +24,7 @@ COMMANDS: dict[tuple[str, ...], Row] = {
     ("image", "load"): Row("image_load", "read images from a tar archive or an OCI image layout"),
     ("image", "import"): Row("image_import", "make an image from the tar archive of a root file system"),
     ("image", "from-host"): Row("image_from_host", "make an image from programs of this machine and their libraries"),
-    ("image", "mount"): Row("image_mount", "mount an image's root file system at a directory"),
+    ("image", "mount"): Row("image_mount", "mount an image's root file system at a directory, or list what is mounted"),
     ("image", "unmount"): Row(
         "image_unmount", "end what `image mount` and `bundle` have mounted; what was written there is lost"
     ),

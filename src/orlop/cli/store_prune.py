@@ -25,6 +25,7 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
         names = [image.name for image in store.images.list()] if arguments.all else []
         for name in names:
             store.images.delete(name)
+        _forget_ended_mounts(store)
         collected = store.prune()
         mounted = _mounted(store) if arguments.all else []
     session.remove_dead_unpackers()
@@ -58,10 +59,19 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
     return 1 if collected.failures else 0
 
 
+def _forget_ended_mounts(store: Store) -> None:
+    """Of all namespaces, as the collection is."""
+    from orlop.image.mounted import forget_ended_mounts
+
+    for namespace in store.namespaces.list():
+        for snapshotter in store.snapshotters(namespace.name):
+            forget_ended_mounts(snapshotter)
+
+
 def _mounted(store: Store) -> list[str]:
     from orlop.image.mounted import mounted_images
 
-    return [target for snapshotter in store.snapshotters() for target in mounted_images(snapshotter)]
+    return [str(one.target) for snapshotter in store.snapshotters() for one in mounted_images(snapshotter)]
 
 
 def _count(number: int, noun: str) -> str:

@@ -139,9 +139,13 @@ class Store:
             self._database, self._shared_snapshotter(name), self._lock, self.namespace, lease_id=lease_id
         )
 
-    def snapshotters(self) -> list[NamespacedSnapshotter]:
-        """The snapshots of this namespace in each snapshotter that the store has had, and that can be opened."""
-        return [self.snapshotter(name) for name in self._snapshotters_on_disk()[0]]
+    def snapshotters(self, namespace: str = "") -> list[NamespacedSnapshotter]:
+        """The snapshots of a namespace, or of this one, in each snapshotter of the store that can be opened."""
+        opened, _ = self._snapshotters_on_disk()
+        return [
+            NamespacedSnapshotter(self._database, one, self._lock, namespace or self.namespace)
+            for one in opened.values()
+        ]
 
     @contextmanager
     def lease(

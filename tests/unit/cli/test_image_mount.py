@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orlop.linux.fstab_mount import detach
 from orlop.snapshot.mounting import mounted
 
 if TYPE_CHECKING:
@@ -99,6 +100,23 @@ def test_a_platform_must_be_the_images(orlop: Orlop, target: Path) -> None:
     assert orlop.error("image", "mount", "--platform", "linux/arm64", "a:1", str(target)) == (
         "docker.io/library/a:1: is for linux/amd64, not for linux/arm64; leave --platform away"
     )
+
+
+@pytest.mark.needs_root
+def test_without_arguments_what_is_mounted_is_listed(orlop: Orlop, target: Path) -> None:
+    orlop.put("docker.io/library/a:1")
+    orlop.out("--snapshotter", "native", "image", "mount", "--rw", "a:1", str(target))
+    row = {"target": str(target), "image": "docker.io/library/a:1", "snapshotter": "native", "writable": True}
+    assert orlop("image", "mount", "--format", "json").json == [row | {"mounted": True}]
+    assert orlop.out("image", "mount").splitlines()[1].split() == [
+        str(target), "docker.io/library/a:1", "native", "writable", "mounted"
+    ]  # fmt: skip
+    detach(str(target))
+    assert orlop("image", "mount", "--format", "json").json == [row | {"mounted": False}]
+    assert orlop.out("image", "mount").endswith("  not mounted here\n")
+    assert orlop.error("image", "mount", "a:1") == "target: missing; name the directory to mount it at"
+    assert orlop.out("-n", "other", "prune").startswith("removed 0 images, 0 blobs, 1 snapshot:")
+    assert orlop("image", "mount", "--format", "json").json == []
 
 
 @pytest.mark.needs_root
