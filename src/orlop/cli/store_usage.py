@@ -21,7 +21,8 @@ def _add_arguments(_parser: Parser) -> None:
 
 def _run(session: Session, _arguments: argparse.Namespace) -> int:
     with session.store() as store:
-        usage = store.usage()
+        report = store.usage_report()
+    usage = report.measure()  # the logs of the databases are gone with the store, unless others have it open
     if session.is_json:
         write_json(_json(usage))
         return 0

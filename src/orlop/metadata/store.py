@@ -194,9 +194,13 @@ class Store:
         return collected
 
     def usage(self) -> StoreUsage:
-        """What the store takes on the disk; see `UsageReport.measure`."""
+        """What the store takes on the disk now, open as it is; see `UsageReport.measure`."""
+        return self.usage_report().measure()
+
+    def usage_report(self) -> UsageReport:
+        """What the store takes on the disk, to be measured when it is closed; see `UsageReport`."""
         snapshotters, _ = self._snapshotters_on_disk()  # directories are measured whether it can be opened or not
-        return UsageReport(self._database, self._layout, self._backing, snapshotters, self._owners).measure()
+        return UsageReport(self._database, self._layout, self._backing, snapshotters, self._owners)
 
     def _collector(self, snapshotters: Mapping[str, Snapshotter]) -> Collector:
         return Collector(self._database, self._lock, self._backing, snapshotters, self._owners)

@@ -69,7 +69,11 @@ class StoreUsage:
 
 
 class UsageReport:
-    """Measures a store."""
+    """Measures a store: what its records say when the report is made, and what is on the disk when it is measured.
+
+    SQLite's logs are on the disk while somebody has a database open. So that a report has them only where they stay,
+    it may be measured after the store that made it is closed.
+    """
 
     def __init__(
         self,
@@ -79,24 +83,25 @@ class UsageReport:
         snapshotters: Mapping[str, Snapshotter],
         owners: LeaseOwners,
     ) -> None:
-        self._database = database
         self._layout = layout
-        self._content = content
-        self._snapshotters = snapshotters
-        self._owners = owners
-
-    def measure(self) -> StoreUsage:
-        """The usage as it is now; while others use the store, the parts may be of different moments."""
-        with self._database.read() as connection:
-            is_dead = self._owners.is_dead
-            garbage = mark(connection, now=time.time(), is_owner_dead=is_dead, keeps_resumable=False).nodes
+        with database.read() as connection:
+            garbage = mark(connection, now=time.time(), is_owner_dead=owners.is_dead, keeps_resumable=False).nodes
             rows = _Rows(connection)
-        blob_bytes = self._blob_bytes()
-        snapshot_bytes = self._snapshot_bytes()
+        blob_bytes = _blob_bytes(content)
+        snapshot_bytes = _snapshot_bytes(snapshotters)
         gone = {(node.kind, node.namespace, node.key) for node in garbage}
         kept_blobs = {digest for namespace, digest in rows.blobs if (_CONTENT, namespace, digest) not in gone}
         kept_ingests = {backing for namespace, ref, backing in rows.ingests if (_INGEST, namespace, ref) not in gone}
         kept_snapshots = {key for key in rows.snapshots if (_SNAPSHOT, key[0], f"{key[1]}/{key[2]}") not in gone}
+        self._garbage_bytes = (
+            sum(status.offset for status in content.ingests() if status.ref not in kept_ingests)
+            + sum(size for digest, size in blob_bytes.items() if digest not in kept_blobs)
+            + sum(size for key, size in snapshot_bytes.items() if key not in kept_snapshots)
+        )
+        self._namespaces = tuple(rows.usage_of(name, blob_bytes, snapshot_bytes) for name in rows.namespaces)
+
+    def measure(self) -> StoreUsage:
+        """The usage as it is now; while others use the store, the parts may be of different moments."""
         disk, layout = DiskUsage(self._layout.root), self._layout
         set_aside_bytes = sum(map(disk.of, layout.quarantined))
         return StoreUsage(
@@ -107,36 +112,35 @@ class UsageReport:
             database_bytes=sum(map(disk.of, layout.database_files)),
             reserve_bytes=disk.of(layout.reserve),
             other_bytes=disk.of(layout.root),
-            reclaimable_bytes=set_aside_bytes
-            + sum(status.offset for status in self._content.ingests() if status.ref not in kept_ingests)
-            + sum(size for digest, size in blob_bytes.items() if digest not in kept_blobs)
-            + sum(size for key, size in snapshot_bytes.items() if key not in kept_snapshots),
-            namespaces=tuple(rows.usage_of(name, blob_bytes, snapshot_bytes) for name in rows.namespaces),
+            reclaimable_bytes=set_aside_bytes + self._garbage_bytes,
+            namespaces=self._namespaces,
         )
 
-    def _blob_bytes(self) -> dict[str, int]:
-        found = {}
-        for info in self._content.walk():
+
+def _blob_bytes(content: ContentStore) -> dict[str, int]:
+    found = {}
+    for info in content.walk():
+        try:
+            with content.open(info.digest) as reader:
+                found[str(info.digest)] = os.fstat(reader.fileno()).st_blocks * _BLOCK
+        except NotFound:
+            continue
+    return found
+
+
+def _snapshot_bytes(snapshotters: Mapping[str, Snapshotter]) -> dict[tuple[str, str, str], int]:
+    """By namespace, snapshotter and name."""
+    found = {}
+    for snapshotter in snapshotters.values():
+        for info in snapshotter.walk():
+            namespace, slash, name = info.name.partition("/")
             try:
-                with self._content.open(info.digest) as reader:
-                    found[str(info.digest)] = os.fstat(reader.fileno()).st_blocks * _BLOCK
+                size = snapshotter.usage(info.name).size_bytes if slash else 0
             except NotFound:
                 continue
-        return found
-
-    def _snapshot_bytes(self) -> dict[tuple[str, str, str], int]:
-        """By namespace, snapshotter and name."""
-        found = {}
-        for snapshotter in self._snapshotters.values():
-            for info in snapshotter.walk():
-                namespace, slash, name = info.name.partition("/")
-                try:
-                    size = snapshotter.usage(info.name).size_bytes if slash else 0
-                except NotFound:
-                    continue
-                if slash:
-                    found[namespace, snapshotter.name, name] = size
-        return found
+            if slash:
+                found[namespace, snapshotter.name, name] = size
+    return found
 
 
 _CONTENT, _INGEST = ResourceType.CONTENT.value, ResourceType.INGEST.value
