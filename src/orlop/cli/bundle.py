@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,14 @@ def _add_arguments(parser: Parser) -> None:
     )
     parser.add_argument("--platform", default="", help="OS/ARCH[/VARIANT] instead of this machine's")
     parser.add_argument("--entrypoint", default=None, help="instead of the image's; its command goes too")
-    parser.add_argument("-e", "--env", action="append", default=[], metavar="NAME=VALUE", help="added to the image's")
+    parser.add_argument(
+        "-e",
+        "--env",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help="added to the image's; a NAME has the caller's value, or is taken away where it has none",
+    )
     parser.add_argument("-w", "--workdir", default="", help="working directory")
     parser.add_argument("-u", "--user", default="", help="USER[:GROUP], by name or number")
     parser.add_argument("-t", "--tty", action="store_true", help="with a terminal")
@@ -81,7 +89,7 @@ def _options(arguments: argparse.Namespace) -> ContainerOptions:
     return ContainerOptions(
         args=args or None,
         entrypoint=None if arguments.entrypoint is None else [arguments.entrypoint],
-        env=arguments.env,
+        env=[f"{one}={os.environ[one]}" if one in os.environ else one for one in arguments.env],
         cwd=arguments.workdir,
         user=arguments.user,
         terminal=arguments.tty,

@@ -35,6 +35,7 @@ COMMANDS: dict[tuple[str, ...], Row] = {
     ("df",): Row("store_usage", "show what takes how much of the disk"),
     ("prune",): Row("store_prune", "remove what nothing needs any longer"),
     ("namespace", "ls"): Row("namespace_list", "list the namespaces of the store"),
+    ("namespace", "rm"): Row("namespace_remove", "remove namespaces that are empty"),
     ("config",): Row("config", "print the configuration file with all settings and their defaults"),
     ("completion",): Row("completion", "print the script that completes commands, options and names in a shell"),
 }

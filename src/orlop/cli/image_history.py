@@ -46,8 +46,10 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
         )
         return 0
     limit = None if arguments.no_trunc else _WORDS_MAX
-    table = [(row.created or "-", size_text(row.size_bytes), (row.created_by or row.comment)[:limit]) for row in rows]
-    write_table(("CREATED", "SIZE", "BY"), table, right=frozenset({1}))
+    table = [
+        (row.created or "-", size_text(row.size_bytes), row.created_by[:limit], row.comment[:limit]) for row in rows
+    ]
+    write_table(("CREATED", "SIZE", "BY", "COMMENT"), table, right=frozenset({1}))
     return 0
 
 

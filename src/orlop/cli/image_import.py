@@ -44,7 +44,8 @@ def new_config(arguments: argparse.Namespace) -> NewConfig:
     """What those flags say.
 
     Raises:
-        InvalidArgument: a variable or a label has no `=`.
+        InvalidArgument: a variable or a label has no `=`, or what only starting a container would find out: the user
+            or the signal is none.
     """
     from orlop.image.new_image import NewConfig
 
@@ -52,6 +53,8 @@ def new_config(arguments: argparse.Namespace) -> NewConfig:
         wrong = next((one for one in values if "=" not in one or one.startswith("=")), None)
         if wrong is not None:
             raise InvalidArgument(f'{flag}: "{wrong}" is not NAME=VALUE')
+    _check_user(arguments.user)
+    _check_signal(arguments.stop_signal)
     return NewConfig(
         user=arguments.user,
         env=arguments.env,
@@ -61,6 +64,26 @@ def new_config(arguments: argparse.Namespace) -> NewConfig:
         labels=dict(one.split("=", 1) for one in arguments.label),
         stop_signal=arguments.stop_signal,
     )
+
+
+def _check_user(user: str) -> None:
+    who, colon, group = user.partition(":")
+    is_one = who and (group or not colon) and ":" not in group and user.isprintable() and " " not in user
+    if user and not is_one:
+        raise InvalidArgument(f'--user: "{user}" is not USER or USER:GROUP')
+
+
+def _check_signal(signal: str) -> None:
+    from orlop.linux.signals import parse_signal
+
+    if not signal:
+        return
+    try:
+        number = parse_signal(signal)
+    except InvalidArgument as err:
+        raise InvalidArgument(f"--stop-signal: {err.message}", hint=err.hint) from None
+    if not number:
+        raise InvalidArgument("--stop-signal: 0 ends nothing", hint="write a name such as SIGTERM")
 
 
 def _words(flag: str, text: str) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
+
+from orlop.errors import InvalidArgument
 
 from .command import Command, Parser, say
 from .output import with_digest, write_json
@@ -35,6 +38,24 @@ def add_registry_arguments(parser: Parser) -> None:
         metavar="NAME[:PASSWORD]",
         help="who to be, instead of what docker's and podman's files say; without PASSWORD it is asked for",
     )
+    parser.add_argument("--password-stdin", action="store_true", help="read the password of --user from stdin")
+
+
+def registry_user(arguments: argparse.Namespace) -> str:
+    """NAME:PASSWORD as those flags say, NAME where the password is to be asked for, or "".
+
+    Raises:
+        InvalidArgument: they do not fit together; stdin has no password.
+    """
+    user: str = arguments.user
+    if not arguments.password_stdin:
+        return user
+    if not user or ":" in user:
+        raise InvalidArgument("--password-stdin: whose password", hint="write --user NAME, without one")
+    password = sys.stdin.read().removesuffix("\n").removesuffix("\r")
+    if not password:
+        raise InvalidArgument("--password-stdin: stdin has no password")
+    return f"{user}:{password}"
 
 
 def _run(session: Session, arguments: argparse.Namespace) -> int:
@@ -63,7 +84,7 @@ async def _pull(session: Session, arguments: argparse.Namespace, reference: Refe
     from orlop.image.pull import PullOptions, pull
 
     with session.store() as store, shown("pulling", is_quiet=arguments.quiet or session.is_json) as watcher:
-        registry = session.registry(reference, plain_http=arguments.plain_http, user=arguments.user)
+        registry = session.registry(reference, plain_http=arguments.plain_http, user=registry_user(arguments))
         async with registry:
             options = PullOptions(
                 host=session.platform(arguments.platform),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .command import IMAGE_HELP, Command, Parser, say
 from .image_lookup import find_image
-from .image_pull import add_registry_arguments
+from .image_pull import add_registry_arguments, registry_user
 from .output import with_digest, write_json
 from .progress_display import shown
 
@@ -48,7 +48,9 @@ async def _push(session: Session, arguments: argparse.Namespace, reference: Refe
         shown("pushing", is_quiet=arguments.quiet or session.is_json) as watcher,
     ):
         image = find_image(store, arguments.image)
-        async with session.registry(reference, plain_http=arguments.plain_http, user=arguments.user) as registry:
+        async with session.registry(
+            reference, plain_http=arguments.plain_http, user=registry_user(arguments)
+        ) as registry:
             return await push(
                 store.content(lease_id=lease.id),
                 registry,

@@ -24,6 +24,7 @@ _READER_GONE = 141  # the same for SIGPIPE
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit code: 0, or 1 for an error that was told; 130 for ^C, 141 for SIGPIPE."""
+    _open_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text in this locale
     try:
@@ -46,6 +47,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         _end_stdout()
     return code
+
+
+def _open_streams() -> None:
+    """Something for those of stdin, stdout and stderr that the caller closed.
+
+    Else the next file that is opened, such as a database, gets the number, and what is written to stdout.
+    """
+    modes = (os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)  # to read or to write what is closed fails, as it would anyway
+    for number, mode in enumerate(modes):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)  # the lowest number that is free: this one
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 -- for as long as we are
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def _tell(err: Exception, text: str) -> None:

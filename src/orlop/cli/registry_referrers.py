@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .command import Command, Parser
-from .image_pull import add_registry_arguments
+from .image_pull import add_registry_arguments, registry_user
 from .output import size_text, write_json, write_table
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ async def _referrers(session: Session, arguments: argparse.Namespace) -> list[De
     from orlop.oci.reference import Reference
 
     reference = Reference.parse(arguments.image)
-    async with session.registry(reference, plain_http=arguments.plain_http, user=arguments.user) as registry:
+    async with session.registry(reference, plain_http=arguments.plain_http, user=registry_user(arguments)) as registry:
         digest = reference.digest or (await registry.resolve(reference.tag)).digest
         return await registry.referrers(digest, artifact_type=arguments.artifact_type)
 

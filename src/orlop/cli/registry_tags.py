@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orlop.errors import InvalidArgument
 
 from .command import Command, Parser, say
-from .image_pull import add_registry_arguments
+from .image_pull import add_registry_arguments, registry_user
 from .output import printable, write_json
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ async def _tags(session: Session, arguments: argparse.Namespace) -> list[str]:
     reference = Reference.parse(arguments.repository, place="repository")
     if arguments.repository.endswith((f":{reference.tag}", f"@{reference.digest}")):
         raise InvalidArgument(f"repository: {reference} is one image", hint=f"write {reference.familiar_name}")
-    async with session.registry(reference, plain_http=arguments.plain_http, user=arguments.user) as registry:
+    async with session.registry(reference, plain_http=arguments.plain_http, user=registry_user(arguments)) as registry:
         return await registry.tags()
 
 

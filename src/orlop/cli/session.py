@@ -186,11 +186,23 @@ def _credential(user: str) -> Credential:
     if not colon:
         import getpass
 
+        if not _has_terminal():  # getpass would warn that it shows what is typed, and read stdin
+            raise InvalidArgument(
+                "--user: no password, and no terminal to ask for it", hint="write --password-stdin, or NAME:PASSWORD"
+            )
         try:
             password = getpass.getpass(f"Password of {name}: ")
         except EOFError:
             raise InvalidArgument("--user: no password", hint="write NAME:PASSWORD, or type it") from None
     return Credential(name, password)
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _for_user(err: KernelError | PermissionDenied) -> OrlopError:

@@ -47,6 +47,17 @@ def test_what_follows_the_directory_is_the_command(orlop: Orlop, bundle: Path) -
     assert "A=1" in process["env"]
 
 
+@pytest.mark.needs_root
+def test_a_variable_without_a_value_is_the_callers(orlop: Orlop, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    orlop.put("docker.io/library/a:1")
+    monkeypatch.setenv("SET", "by the caller")
+    monkeypatch.delenv("UNSET", raising=False)
+    orlop.out("bundle", "-e", "SET", "-e", "UNSET=1", "-e", "UNSET", "-e", "PATH=/x", "a:1", str(bundle))
+    env = json.loads((bundle / "config.json").read_text())["process"]["env"]
+    assert "SET=by the caller" in env
+    assert not [one for one in env if one.startswith("UNSET")]
+
+
 def test_two_dashes_may_stand_before_the_command(orlop: Orlop, bundle: Path) -> None:
     done = orlop("--format", "json", "bundle", "a:1", str(bundle), "--", "echo").json
     assert done == {

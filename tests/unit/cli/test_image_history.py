@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def test_each_layer_has_its_row(orlop: Orlop) -> None:
     orlop.put("docker.io/library/a:1", text="how it was made")
     lines = orlop.out("history", "a:1").splitlines()
-    assert lines[0].split() == ["CREATED", "SIZE", "BY"]
+    assert lines[0].split() == ["CREATED", "SIZE", "BY", "COMMENT"]
     assert len(lines) == 3
     assert all("how it was made" in line for line in lines[1:])
 

@@ -44,6 +44,7 @@ def test_a_root_file_system_becomes_an_image_of_one_layer(orlop: Orlop, archive:
     assert found["platform"].split("/")[:2] == str(this_platform()).split("/")[:2]
     [step] = orlop("history", "base:1", "--format", "json").json
     assert (step["createdBy"], step["comment"]) == ("orlop import rootfs.tar", "m")
+    assert orlop.out("history", "base:1").splitlines()[1].endswith("  orlop import rootfs.tar  m")
 
 
 def test_the_platform_may_be_another(orlop: Orlop, archive: Path) -> None:
@@ -58,6 +59,14 @@ def test_the_platform_may_be_another(orlop: Orlop, archive: Path) -> None:
         (["-e", "A"], '--env: "A" is not NAME=VALUE'),
         (["-l", "=x"], '--label: "=x" is not NAME=VALUE'),
         (["--cmd", "'a"], "--cmd: No closing quotation"),
+        (["-u", "a b"], '--user: "a b" is not USER or USER:GROUP'),
+        (["-u", "a:"], '--user: "a:" is not USER or USER:GROUP'),
+        (["-u", "a:b:c"], '--user: "a:b:c" is not USER or USER:GROUP'),
+        (
+            ["--stop-signal", "FOO"],
+            '--stop-signal: "FOO" is no signal; write a name such as KILL, or a number from 0 to 64',
+        ),
+        (["--stop-signal", "0"], "--stop-signal: 0 ends nothing; write a name such as SIGTERM"),
     ],
 )
 def test_a_wrong_option_is_named(orlop: Orlop, archive: Path, option: list[str], error: str) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import subprocess
 import threading
+from argparse import Namespace
 from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import web
 
 from orlop.archive import unpack_process
+from orlop.cli.image_pull import registry_user
 
 from .test_main import PROGRAM, environment
 
@@ -115,9 +118,32 @@ def test_a_user_without_a_password_is_asked_for_it(orlop: Orlop, monkeypatch: py
         raise EOFError
 
     monkeypatch.setattr("getpass.getpass", no_terminal)
+    monkeypatch.setattr("orlop.cli.session._has_terminal", lambda: True)
     assert orlop.error("pull", "-u", "me", "127.0.0.1:1/a:1") == (
         "--user: no password; write NAME:PASSWORD, or type it"
     )
+
+
+def test_without_a_terminal_a_password_comes_by_stdin(orlop: Orlop, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [*PROGRAM, *orlop.options, "pull", "-u", "me", "127.0.0.1:1/a:1"]
+    done = subprocess.run(
+        words, env=environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False, timeout=60,
+        start_new_session=True, text=True,
+    )  # fmt: skip
+    assert done.stderr == (
+        "orlop: --user: no password, and no terminal to ask for it; write --password-stdin, or NAME:PASSWORD\n"
+    )
+    for typed, user in {"a:b\n": "me:a:b", "x\r\n": "me:x", "no newline": "me:no newline"}.items():
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        assert registry_user(Namespace(user="me", password_stdin=True)) == user
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    assert orlop.error("tags", "-u", "me", "--password-stdin", "127.0.0.1:1/a") == (
+        "--password-stdin: stdin has no password"
+    )
+    for words in (["--password-stdin"], ["-u", "me:x", "--password-stdin"]):
+        assert orlop.error("pull", "-q", *words, "127.0.0.1:1/a:1") == (
+            "--password-stdin: whose password; write --user NAME, without one"
+        )
 
 
 def test_a_pull_that_was_cut_off_is_gone_on_with_until_somebody_prunes(

@@ -116,6 +116,30 @@ def test_a_full_disk_behind_stdout_is_told() -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("closed", "code", "told"),
+    [
+        (">&-", 1, "orlop: EBADF (Bad file descriptor)"),
+        ("2>&-", 0, ""),
+        ("<&-", 0, ""),
+        ("<&- 2>&-", 0, ""),
+    ],
+)
+def test_a_stream_that_the_caller_closed_is_no_other_file(orlop: Orlop, closed: str, code: int, told: str) -> None:
+    orlop.put("docker.io/library/a:1")
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {closed}', "sh", *PROGRAM, *orlop.options, "images", "-q"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr.partition(";")[0].rstrip()) == (code, told)
+    assert done.stdout == ("" if code else "docker.io/library/a:1\n")
+    assert orlop.out("images", "-q") == "docker.io/library/a:1\n"
+
+
 def test_a_user_who_is_not_root_is_told_what_to_do(orlop: Orlop, monkeypatch: pytest.MonkeyPatch) -> None:
     orlop.root.mkdir()
     monkeypatch.setattr(os, "geteuid", lambda: orlop.root.stat().st_uid + 1)
