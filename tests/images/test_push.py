@@ -162,8 +162,8 @@ def test_an_index_goes_through_whole(
     to = f"{target.domain}/platforms:all"
     orlop.pull(platforms.reference)
     half = orlop("push", "--plain-http", platforms.reference, to, code=1)
-    assert "pull all platforms, or push one with --platform" in half.err
-    orlop.pull(platforms.reference, "--platform", "linux/arm64")
+    assert "pull --all-platforms, or push one with --platform" in half.err
+    orlop.pull(platforms.reference, "--all-platforms")
     orlop("push", "--plain-http", platforms.reference, to)
     assert raw_manifest(to) == raw_manifest(platforms.reference)
     again = new_orlop("again")

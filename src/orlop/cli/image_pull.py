@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 def _add_arguments(parser: Parser) -> None:
     parser.add_argument("image", help="the image's reference")
-    parser.add_argument("--platform", default="", help="OS/ARCH[/VARIANT] instead of this machine's")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--platform", default="", help="OS/ARCH[/VARIANT] instead of this machine's")
+    which.add_argument(
+        "--all-platforms", action="store_true", help="fetch all images of an index; this machine's is unpacked"
+    )
     parser.add_argument("--no-unpack", action="store_true", help="fetch only")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
     add_registry_arguments(parser)
@@ -91,6 +95,7 @@ async def _pull(session: Session, arguments: argparse.Namespace, reference: Refe
                 snapshotters=session.snapshotter_names(store),
                 unpack=None if arguments.no_unpack else session.unpacker(),
                 verify=session.verifier(),
+                all_platforms=arguments.all_platforms,
                 at_once=session.settings.number("pull.max_concurrent_layers"),
                 watcher=watcher,
             )

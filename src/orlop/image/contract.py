@@ -153,7 +153,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watcher:
-    """Who is told how a pull or push goes: once which blobs it is about, then of each step. Never from a thread."""
+    """Who is told how a pull or push goes: which blobs it is about, then of each step. Never from a thread.
+
+    The blobs come in one list, or one for each image where all of an index are pulled; a list may name again what was
+    named.
+    """
 
     planned: Callable[[list[Descriptor]], None] = lambda _blobs: None
     happened: Callable[[Event], None] = lambda _event: None

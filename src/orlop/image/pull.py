@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from orlop.content.contract import ContentStore
     from orlop.oci.descriptor import Descriptor
+    from orlop.oci.digest import Digest
     from orlop.oci.platform import Platform
     from orlop.oci.reference import Reference
     from orlop.registry.contract import Registry
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     Verify = Callable[[str, Descriptor], Awaitable[object]]  # raises where it may not be used
 
 _NOWHERE = Unpacked("", "")
+_ALL_DOCUMENTS_MAX = 1024  # of an index whose images are all wanted: two for each platform are usual
 _DOCUMENTS_MAX = 64  # of an index that leaves it to manifests for which platform they are
 
 
@@ -55,6 +57,7 @@ class PullOptions:
     snapshotters: Sequence[str] = ()  # the first that can hold the image gets it
     unpack: Unpack | None = None
     verify: Verify | None = None
+    all_platforms: bool = False  # have all that an index names; the host's image, where it has one, is unpacked
     at_once: int = 3
     watcher: Watcher = field(default_factory=Watcher)
 
@@ -94,7 +97,8 @@ class _Pull:
         self._options = options
         self._labels = source_label(reference.domain, reference.path)
         self._name = str(reference.canonical)
-        self._documents_left = _DOCUMENTS_MAX
+        self._documents_max = _ALL_DOCUMENTS_MAX if options.all_platforms else _DOCUMENTS_MAX
+        self._documents_left = self._documents_max
 
     async def run(self) -> Pulled:
         target = await self._registry.resolve(self._reference.tag_or_digest)
@@ -102,7 +106,12 @@ class _Pull:
             raise InvalidArgument(f'{self._name}: media type "{target.media_type}" is neither an image nor an index')
         if self._options.verify is not None:
             await self._options.verify(self._name, target)
+        if self._options.all_platforms:
+            return await self._everything(target)
         path = await self._path((target,)) or await self._none(target)
+        return await self._one(target, path)
+
+    async def _one(self, target: Descriptor, path: Sequence[Descriptor]) -> Pulled:
         manifest = await self._manifest(path[-1])
         unpacked = await (self._image if manifest.is_image else self._artifact)(path[-1], manifest)
         for parent, child in pairwise(path):
@@ -115,6 +124,37 @@ class _Pull:
             snapshot=unpacked.snapshot,
             is_image=manifest.is_image,
         )
+
+    async def _everything(self, target: Descriptor) -> Pulled:
+        """Have all that the target names, then do what is done with the host's image, where there is one."""
+        path = await self._path((target,))
+        if path == (target,):  # no index, which nobody has to be the host's image here
+            document = await self._document(target)
+            path = path if isinstance(document, Manifest) and await self._is_for_host(target, document) else None
+        await self._fetch_below(target, {path[-1].digest} if path else set(), NESTED_MAX)
+        if path is not None:
+            return await self._one(target, path)
+        image = await in_thread(self._stores.images.put, self._name, target)
+        return Pulled(image=image, manifest=target, snapshotter="", snapshot="", is_image=False)
+
+    async def _fetch_below(self, descriptor: Descriptor, done: set[Digest], depth: int) -> None:
+        """Have a document and all that it names, and let it hold that; each document once, and none that is `done`."""
+        if descriptor.digest in done:
+            return
+        done.add(descriptor.digest)
+        document = await self._document(descriptor)
+        if isinstance(document, Index) and depth < 0:
+            raise InvalidArgument(f"{self._name}: indexes are nested more than {NESTED_MAX} deep")
+        blobs = []
+        for child in document.children:
+            if isinstance(document, Index) and child.media_type in INDEXES | MANIFESTS:
+                await self._fetch_below(child, done, depth - 1)
+            else:
+                blobs.append(child)
+        if blobs:
+            self._options.watcher.planned(list({blob.digest: blob for blob in blobs}.values()))
+            await self._layer_work().fetch_all(blobs)
+        await self._hold(descriptor, list(document.children))
 
     async def _path(self, path: tuple[Descriptor, ...]) -> tuple[Descriptor, ...] | None:
         """The way from an index to the manifest of the host's image; None where there is none.
@@ -152,7 +192,7 @@ class _Pull:
         else:
             self._documents_left -= 1
             if self._documents_left < 0:
-                raise InvalidArgument(f"{self._name}: more than {_DOCUMENTS_MAX} manifests may be for this platform")
+                raise InvalidArgument(f"{self._name}: more manifests than a pull may fetch ({self._documents_max})")
             await keep(self._content, descriptor, await self._registry.fetch_manifest(descriptor), self._labels)
         return await in_thread(read_document, self._content, descriptor)
 

@@ -90,7 +90,8 @@ def _parts(
             document = read_document(content, descriptor)
         except NotFound as err:
             raise NotFound(
-                f"{reference}: {descriptor.digest} is not in the store; pull all platforms, or push one with --platform"
+                f"{reference}: {descriptor.digest} is not in the store",
+                hint="pull --all-platforms, or push one with --platform",
             ) from err
         if isinstance(document, Index) and depth == NESTED_MAX:
             raise InvalidArgument(f"{reference}: indexes are nested more than {NESTED_MAX} deep")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import re
+import socket
 import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 MAX_ERROR_BYTES = 64 << 10  # of a body that says what is wrong
 _MAX_ENTRIES = 5
+_UNREACHABLE = "check the network, proxies and firewalls between this machine and the host"
 _TLS_REASON = re.compile(r"\[SSL: (\w+)\]")  # OpenSSL's name of what went wrong
 
 CONNECTION_ERRORS = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
@@ -84,14 +87,26 @@ def connection_failure(error: BaseException, url: URL, hosts_toml: str = "") -> 
         hint = "if the host speaks TLS, do not ask for plain HTTP" if url.scheme == "http" else ""
         return Unavailable(f"{place}: the answer is not HTTP as it should be: {why}", hint=hint)
     if isinstance(error, asyncio.TimeoutError):
-        return Unavailable(f"{place}: no answer in time")
+        return Unavailable(f"{place}: no answer in time", hint=_UNREACHABLE)
     if isinstance(error, aiohttp.ClientConnectorError):
-        number = error.os_error.errno  # asyncio puts the address where the text should be
-        why = os.strerror(number) if number and number > 0 else error.os_error.strerror or str(error.os_error)
-        return Unavailable(f"{place}: {printable(why)}")
+        return _no_connection(error.os_error, place)
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return Unavailable(f"{place}: the connection was closed before an answer")
     return Unavailable(f"{place}: {type(error).__name__}: {printable(str(error))}".rstrip(": "))
+
+
+def _no_connection(error: OSError, place: str) -> Unavailable:
+    """The same where there is not even a connection."""
+    if isinstance(error, socket.gaierror):
+        why = error.strerror or str(error)
+        return Unavailable(f"{place}: {printable(why)}", hint="check the registry's name, and the DNS of this machine")
+    number = error.errno  # asyncio puts the address where the text should be
+    if not number:
+        return Unavailable(f"{place}: {printable(str(error))}", hint=_UNREACHABLE)
+    hint = _UNREACHABLE
+    if number == errno.ECONNREFUSED:
+        hint = "nothing listens there: check host and port, and whether the registry runs"
+    return Unavailable(f"{place}: {printable(os.strerror(number))}", hint=hint)
 
 
 def _tls_failure(error: BaseException, place: str, file: str) -> Unavailable | None:

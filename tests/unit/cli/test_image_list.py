@@ -50,11 +50,22 @@ def test_an_index_is_told_from_a_manifest(orlop: Orlop) -> None:
         (["a:2"], ["docker.io/library/a:2"]),
         (["docker.io/library/a:2", "localhost:5000/a"], ["docker.io/library/a:2", "localhost:5000/a:1"]),
         (["none"], []),
+        (["*"], ["docker.io/library/a:1", "docker.io/library/a:2"]),
+        (["*:1"], ["docker.io/library/a:1"]),
+        (["*/a"], ["localhost:5000/a:1"]),
+        (["docker.io/*/a:?", "none"], ["docker.io/library/a:1", "docker.io/library/a:2"]),
+        (["a:[2-9]", "localhost:5000/a"], ["docker.io/library/a:2", "localhost:5000/a:1"]),
+        (["a:[^2]"], ["docker.io/library/a:1"]),
     ],
 )
 def test_names_choose(orlop: Orlop, texts: list[str], found: list[str]) -> None:
     orlop.put("docker.io/library/a:1", "docker.io/library/a:2", "localhost:5000/a:1")
     assert orlop.out("images", "-q", *texts).split() == found
+
+
+@pytest.mark.parametrize("text", ["a[", "a[]", "a[z-b]"])
+def test_what_is_no_pattern_is_told(orlop: Orlop, text: str) -> None:
+    assert orlop.error("images", text).startswith(f'name: "{text}": ')
 
 
 def test_namespaces_do_not_see_each_other(orlop: Orlop) -> None:

@@ -88,9 +88,9 @@ class Watching:
 
     def check(self) -> None:
         """Nothing is told of what was not planned, and where a blob was transferred, the amounts add up to its size."""
-        (plan,) = self.plans
-        sizes = {blob.digest: blob.size for blob in plan}
-        assert len(sizes) == len(plan)
+        assert self.plans
+        assert all(len({blob.digest for blob in plan}) == len(plan) for plan in self.plans)
+        sizes = {blob.digest: blob.size for plan in self.plans for blob in plan}
         amounts: Counter[Digest] = Counter()
         for event in self.events:
             assert event.digest in sizes, event

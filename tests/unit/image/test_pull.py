@@ -63,9 +63,11 @@ class _Pulling:
         host: Platform = AMD64,
         store: Store | None = None,
         reference: Reference = REFERENCE,
+        all_platforms: bool = False,
     ) -> Pulled:
         options = PullOptions(
             host=host,
+            all_platforms=all_platforms,
             snapshotters=[kind],
             unpack=self.unpacker.unpack if kind else None,
             verify=self.verify,
@@ -73,9 +75,16 @@ class _Pulling:
         )
         return await pull(store or self.store, self.registry, reference, options)
 
-    def run(self, kind: str = "fake", *, host: Platform = AMD64, reference: Reference = REFERENCE) -> Pulled:
+    def run(
+        self,
+        kind: str = "fake",
+        *,
+        host: Platform = AMD64,
+        reference: Reference = REFERENCE,
+        all_platforms: bool = False,
+    ) -> Pulled:
         self.watching = Watching()
-        pulled = run(self.pull(kind, host=host, reference=reference))
+        pulled = run(self.pull(kind, host=host, reference=reference, all_platforms=all_platforms))
         self.watching.check()
         assert not list(self.store.leases.list())
         return pulled
@@ -363,6 +372,28 @@ def test_a_manifest_for_another_platform_is_refused_unless_asked_for(pulling: _P
     assert pulling.run(kind, host=ARM64).manifest.digest == image.digest
 
 
+def test_all_of_an_index_comes_and_the_hosts_image_is_unpacked(pulling: _Pulling) -> None:
+    images = [image_of(pulling.source), image_of(pulling.source, "b", ARM64), _artifact(pulling.source)]
+    index = pulling.offer(index_of(pulling.source, images[0], index_of(pulling.source, *images[1:])))
+    pulled = pulling.run(all_platforms=True)
+    assert (pulled.image.target.digest, pulled.manifest.digest) == (index.digest, images[0].digest)
+    assert pulled.snapshot
+    assert _is_nothing(pulling.store.collect()), "the index holds all of it"
+    assert {info.digest for info in pulling.store.content().walk()} == {info.digest for info in pulling.source.walk()}
+    requests = pulling.asked("blob")
+    assert len(requests) == len(set(requests)), "nothing is fetched twice"
+
+
+@pytest.mark.parametrize("is_index", [False, True])
+def test_all_of_what_has_nothing_for_the_host_is_not_unpacked(pulling: _Pulling, is_index: bool) -> None:
+    image = image_of(pulling.source, platform=ARM64)
+    target = pulling.offer(index_of(pulling.source, image) if is_index else image)
+    pulled = pulling.run(all_platforms=True)
+    assert (pulled.manifest.digest, pulled.snapshot, pulled.is_image) == (target.digest, "", False)
+    assert _is_nothing(pulling.store.collect())
+    assert len(list(pulling.store.content().walk())) == len(list(pulling.source.walk()))
+
+
 def test_nested_indexes_are_looked_through(pulling: _Pulling) -> None:
     amd64 = image_of(pulling.source)
     arm64 = index_of(pulling.source, image_of(pulling.source, "b", ARM64))
@@ -401,7 +432,7 @@ def test_what_an_index_says_is_believed(pulling: _Pulling) -> None:
 def test_an_index_cannot_make_us_ask_for_ever(pulling: _Pulling) -> None:
     arms = [replace(image_of(pulling.source, str(number), ARM64), platform=None) for number in range(70)]
     pulling.offer(index_of(pulling.source, *arms))
-    assert "more than 64 manifests may be for this platform" in str(pulling.refused())
+    assert "more manifests than a pull may fetch (64)" in str(pulling.refused())
 
 
 def test_an_artifact_comes_whole_and_is_not_unpacked(pulling: _Pulling) -> None:

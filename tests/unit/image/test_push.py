@@ -115,7 +115,7 @@ def test_an_index_of_which_a_part_is_missing_is_not_pushed(pushing: _Pushing) ->
     error = pushing.refused(index)
     assert isinstance(error, NotFound)
     assert str(error) == (
-        f"example.com/a/b:1: {gone.digest} is not in the store; pull all platforms, or push one with --platform"
+        f"example.com/a/b:1: {gone.digest} is not in the store; pull --all-platforms, or push one with --platform"
     )
     assert not pushing.registry.asked
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import socket
 
 import aiohttp
@@ -99,8 +101,23 @@ def test_a_name_that_nobody_knows_is_told_without_a_number() -> None:
     key = ConnectionKey("r.example", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
     error = aiohttp.ClientConnectorDNSError(key, unknown)
     assert str(connection_failure(error, URL("https://r.example/"))) == (
-        "cannot reach https://r.example/: Name or service not known"
+        "cannot reach https://r.example/: Name or service not known; "
+        "check the registry's name, and the DNS of this machine"
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.ECONNREFUSED, "nothing listens there: check host and port, and whether the registry runs"),
+        (errno.EHOSTUNREACH, "check the network, proxies and firewalls between this machine and the host"),
+    ],
+)
+def test_where_there_is_no_connection_there_is_something_to_check(number: int, hint: str) -> None:
+    key = ConnectionKey("r.example", 443, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
+    found = connection_failure(aiohttp.ClientConnectorError(key, OSError(number, "x")), URL("https://r.example/"))
+    assert (found.message, found.hint) == (f"cannot reach https://r.example/: {os.strerror(number)}", hint)
+    assert connection_failure(TimeoutError(), URL("https://r.example")).hint.startswith("check the network")
 
 
 def test_failures_of_tls_say_which_and_what_to_write_where() -> None:
