@@ -25,7 +25,8 @@ Made from the program by `make docs/orlop.md`; a test fails where it is not true
   store also take the beginning of a digest or image id (4 characters or more), if that is one image's; names go first.
 - **Results** go to stdout, everything else to stderr. With `--format json` stdout has one JSON document, or nothing.
   `save` without `-o` writes the archive there.
-- **Exit codes**: 0; 1 for an error, which is one line on stderr; 130 after ^C; 141 where nobody reads stdout any more.
+- **Exit codes**: 0; 1 for an error, which is one line on stderr; 130 after ^C; 141 where nobody reads stdout any more;
+  143 after SIGTERM.
 - **Completion**: `source <(orlop completion bash)`, or zsh; `orlop completion fish | source`.
 
 ## Options before the command

@@ -11,6 +11,7 @@ from orlop.errors import InvalidArgument, OrlopError
 
 from . import command_line, command_table
 from .output import printable
+from .session import Terminated
 
 if TYPE_CHECKING:
     import argparse
@@ -20,10 +21,14 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130  # what a shell reports of a program that SIGINT has ended
 _READER_GONE = 141  # the same for SIGPIPE
+_TERMINATED = 143  # and for SIGTERM
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command line; returns the exit code: 0, or 1 for an error that was told; 130 for ^C, 141 for SIGPIPE."""
+    """Run one command line; returns the exit code.
+
+    That is 0, or 1 for an error that was told; 130 after ^C, 141 after SIGPIPE, 143 after SIGTERM.
+    """
     _open_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text in this locale
@@ -41,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
     except BrokenPipeError:
         return _READER_GONE
+    except Terminated:
+        sys.stderr.write("orlop: terminated\n")
+        return _TERMINATED
     except OSError as err:
         _tell(err, _os_error(err))
         return 1

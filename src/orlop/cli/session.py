@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 
+class Terminated(BaseException):
+    """SIGTERM has ended the work; as KeyboardInterrupt, nobody's but the edge's business."""
+
+
 class Session:
     """One command's settings and stores."""
 
@@ -76,10 +80,14 @@ class Session:
                     yield store.snapshotter(directory.name)
 
     def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
-        """Do asynchronous work to its end; ^C cancels it, and it tidies up before KeyboardInterrupt is raised."""
+        """Do asynchronous work to its end; ^C and SIGTERM cancel it, and it tidies up: leases, and a terminal's cursor.
+
+        Raises:
+            KeyboardInterrupt, Terminated: it was cancelled.
+        """
         import asyncio
 
-        return asyncio.run(work)
+        return asyncio.run(_until_terminated(work))
 
     def registry(self, reference: Reference, *, plain_http: bool, user: str = "") -> RegistryClient:
         """A client of the reference's repository. `user` is NAME:PASSWORD, instead of what docker's files know."""
@@ -172,6 +180,36 @@ class Session:
 
         host = this_platform()
         return Platform.parse(specifier, host=host, place="--platform") if specifier else host
+
+
+async def _until_terminated(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Without this, SIGTERM would end the process at once, with the cursor that a progress bar hides."""
+    import asyncio
+    import signal
+
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    is_told = False
+
+    def terminate() -> None:
+        nonlocal is_told
+        is_told = True
+        if task is not None:
+            task.cancel()
+
+    is_ours = False
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        with suppress(RuntimeError, ValueError):  # signals are the main thread's
+            loop.add_signal_handler(signal.SIGTERM, terminate)
+            is_ours = True
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if is_told:
+            raise Terminated from None
+        raise
+    finally:
+        if is_ours:
+            loop.remove_signal_handler(signal.SIGTERM)
 
 
 def _open_in(open_snapshotter: Callable[[str, Path], Snapshotter], name: str, directory: Path) -> Snapshotter:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import pty
 import signal
 import subprocess
 import threading
 from argparse import Namespace
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -225,7 +227,12 @@ def test_where_all_hosts_send_something_else_each_is_named(
     assert orlop.out("images", "-q") == ""
 
 
-def test_an_interrupt_ends_it_with_130_and_leaves_nothing(orlop: Orlop, registry: Running, name: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_a_signal_ends_it_and_it_leaves_nothing(
+    orlop: Orlop, registry: Running, name: str, number: int, code: int, word: str
+) -> None:
     has_begun = threading.Event()
     is_over = asyncio.Event()
 
@@ -239,13 +246,13 @@ def test_an_interrupt_ends_it_with_130_and_leaves_nothing(orlop: Orlop, registry
     with subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as pull:
         try:
             assert has_begun.wait(_DEADLINE_S), "the pull asks for a blob"
-            os.kill(pull.pid, signal.SIGINT)
+            os.kill(pull.pid, number)
             out, err = pull.communicate(timeout=_DEADLINE_S)
         finally:
             pull.kill()
             registry.loop.call_soon_threadsafe(is_over.set)
-    assert (pull.returncode, out) == (130, "")
-    assert err.splitlines()[-1] == "orlop: interrupted"
+    assert (pull.returncode, out) == (code, "")
+    assert err.splitlines()[-1] == f"orlop: {word}"
     assert "Traceback" not in err
     assert orlop.out("images", "-q") == ""
     orlop.out("prune")
@@ -253,3 +260,38 @@ def test_an_interrupt_ends_it_with_130_and_leaves_nothing(orlop: Orlop, registry
     assert (namespace["blobs"], namespace["ingests"]) == (0, 0)
     with orlop.session().store() as store:
         assert list(store.leases.list()) == []
+
+
+def test_a_pull_that_is_terminated_on_a_terminal_shows_the_cursor_again(
+    orlop: Orlop, registry: Running, name: str
+) -> None:
+    has_begun = threading.Event()
+    is_over = asyncio.Event()
+
+    async def stall(request: web.BaseRequest) -> None:
+        if "/blobs/" in request.path:
+            has_begun.set()
+            await is_over.wait()
+
+    registry.memory.fault = stall
+    terminal, stderr = pty.openpty()
+    words = [*PROGRAM, *orlop.options, "pull", "--no-unpack", name]
+    with subprocess.Popen(
+        words, env=environment() | {"TERM": "xterm"}, stdout=subprocess.DEVNULL, stderr=stderr
+    ) as pull:
+        os.close(stderr)
+        shown = b""
+        try:
+            assert has_begun.wait(_DEADLINE_S), "the pull asks for a blob"
+            while b"\x1b[?25l" not in shown:
+                shown += os.read(terminal, 4096)
+            pull.terminate()
+            with suppress(OSError):  # EIO: nobody has the other end any more
+                while data := os.read(terminal, 4096):
+                    shown += data
+            assert pull.wait(_DEADLINE_S) == 143
+        finally:
+            pull.kill()
+            registry.loop.call_soon_threadsafe(is_over.set)
+            os.close(terminal)
+    assert shown.rfind(b"\x1b[?25h") > shown.rfind(b"\x1b[?25l")

@@ -104,6 +104,7 @@ def test_a_password_may_be_typed(orlop: Orlop, monkeypatch: pytest.MonkeyPatch) 
         prompts.append(prompt)
         return "secret"
 
+    monkeypatch.setattr("orlop.cli.session._has_terminal", lambda: True)
     monkeypatch.setattr("getpass.getpass", asked)
     reference = Reference.parse("127.0.0.1:1/a:1")
 
