@@ -42,7 +42,7 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _list(session: Session) -> int:
-    from orlop.image.mounted import mounted_images
+    from orlop.image.mount_records import mounted_images
 
     with session.store() as store:
         found = [one for snapshotter in store.snapshotters() for one in mounted_images(snapshotter)]

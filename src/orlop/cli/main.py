@@ -68,12 +68,17 @@ def _open_streams() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, mode)  # the lowest number that is free: this one
-    if sys.stdout is None:
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 -- for as long as we are
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     if sys.stdin is None:
-        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stdin = _stream(0, "rb")
+    if sys.stdout is None:
+        sys.stdout = _stream(1, "wb")
+    if sys.stderr is None:
+        sys.stderr = _stream(2, "wb")
+
+
+def _stream(number: int, mode: str) -> io.TextIOWrapper:
+    raw = io.FileIO(number, mode, closefd=False)
+    return io.TextIOWrapper(io.BufferedReader(raw) if mode == "rb" else io.BufferedWriter(raw), encoding="utf-8")
 
 
 def _tell(err: Exception, text: str) -> None:

@@ -61,7 +61,7 @@ def _run(session: Session, arguments: argparse.Namespace) -> int:
 
 def _forget_ended_mounts(store: Store) -> None:
     """Of all namespaces, as the collection is."""
-    from orlop.image.mounted import forget_ended_mounts
+    from orlop.image.mount_records import forget_ended_mounts
 
     for namespace in store.namespaces.list():
         for snapshotter in store.snapshotters(namespace.name):
@@ -69,7 +69,7 @@ def _forget_ended_mounts(store: Store) -> None:
 
 
 def _mounted(store: Store) -> list[str]:
-    from orlop.image.mounted import mounted_images
+    from orlop.image.mount_records import mounted_images
 
     return [str(one.target) for snapshotter in store.snapshotters() for one in mounted_images(snapshotter)]
 

@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orlop.errors import AlreadyExists, FailedPrecondition, KernelError, NotFound, OrlopError
-from orlop.image import mounted as mounted_module
 from orlop.image.contract import GC_ROOT, Step
 from orlop.image.documents import read_image
+from orlop.image.mount_records import mounted_images
 from orlop.image.mounted import (
     ensure_unpacked,
-    forget_ended_mounts,
     mount_snapshot,
-    mounted_images,
     unmount_snapshot,
 )
-from orlop.linux.fstab_mount import attach
 from orlop.snapshot.contract import Kind
 from orlop.snapshot.mounting import mounted, unmount
 
@@ -169,52 +166,6 @@ def test_after_a_restart_the_record_of_a_mount_can_be_removed(
         target.mkdir()
     mount_snapshot(snapshotter, name, target, is_writable=False)
     unmount_snapshot(snapshotter, target)
-
-
-@pytest.mark.needs_root
-def test_what_somebody_unmounted_is_collected_when_nobody_has_it(store: Store, target: Path, tmp_path: Path) -> None:
-    name = _unpack(store, _image(store), "native")
-    snapshotter = store.snapshotter("native")
-    mount_snapshot(snapshotter, name, target, is_writable=True, image=NAME)
-    inside = tmp_path / "inside"  # as a container has a directory of it
-    inside.mkdir()
-    (target / "directory").mkdir()
-    attach("", str(target / "directory"), ["bind"], str(inside))
-    try:
-        unmount(target)
-        forget_ended_mounts(snapshotter)
-        store.collect()
-        [found] = mounted_images(snapshotter)
-        assert (found.image, found.is_mounted) == (NAME, False)
-    finally:
-        unmount(inside)
-    store.collect()
-    assert mounted_images(snapshotter), "a collection alone does not look at mounts"
-    forget_ended_mounts(snapshotter)
-    store.collect()
-    assert mounted_images(snapshotter) == []
-    mount_snapshot(snapshotter, name, target, is_writable=False)
-    unmount_snapshot(snapshotter, target)
-
-
-@pytest.mark.needs_root
-def test_only_a_restart_or_its_own_namespace_says_that_a_mount_is_over(
-    store: Store, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    snapshotter = store.snapshotter("native")
-    mount_snapshot(snapshotter, _unpack(store, _image(store), "native"), target, is_writable=True)
-    forget_ended_mounts(snapshotter)
-    assert all(GC_ROOT in info.labels for info in snapshotter.walk() if info.kind is Kind.ACTIVE)
-    unmount(target)
-    with monkeypatch.context() as patch:
-        patch.setattr(mounted_module, "mount_namespace", lambda: "mnt:[1]")
-        forget_ended_mounts(snapshotter)
-        store.collect()
-        assert mounted_images(snapshotter)
-        patch.setattr(mounted_module, "boot_id", lambda: "another")
-        forget_ended_mounts(snapshotter)
-    store.collect()
-    assert mounted_images(snapshotter) == []
 
 
 def test_what_cannot_be_mounted_leaves_nothing(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
