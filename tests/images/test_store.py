@@ -42,7 +42,7 @@ def opened(orlop: Orlop) -> Store:
 
 
 def du(root: Path) -> int:
-    done = subprocess.run(["du", "-sx", "--block-size=1", root], capture_output=True, text=True, check=True, timeout=300)
+    done = subprocess.run(["du", "-sx", "-B1", root], capture_output=True, text=True, check=True, timeout=300)
     return int(done.stdout.split()[0])
 
 
