@@ -43,16 +43,30 @@ class Authority:
         extensions = self.directory / f"{name}.ext"
         extensions.write_text(_EXTENSIONS)
         _openssl("req", "-newkey", "ec", *_CURVE, "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}")
+        self._sign(request, path, extensions)
+        return Certificate(path, key)
+
+    def intermediate(self, directory: Path) -> Authority:
+        """Another authority, one that this one vouches for."""
+        directory.mkdir(parents=True, exist_ok=True)
+        other = Authority(directory)
+        request, extensions = directory / "authority.csr", directory / "authority.ext"
+        extensions.write_text("basicConstraints=critical,CA:TRUE\n")
+        out = ("-keyout", directory / "authority.key", "-out", request)
+        _openssl("req", "-newkey", "ec", *_CURVE, "-nodes", *out, "-subj", "/CN=intermediate authority of a test")
+        self._sign(request, other.path, extensions)
+        return other
+
+    def _sign(self, request: Path, path: Path, extensions: Path) -> None:
         signer = ("-CA", self.path, "-CAkey", self.directory / "authority.key", "-CAcreateserial")
         _openssl("x509", "-req", "-in", request, *signer, "-days", "2", "-extfile", extensions, "-out", path)
-        return Certificate(path, key)
 
 
 _CURVE = ("-pkeyopt", "ec_paramgen_curve:prime256v1")
 
 
 def make_authority(directory: Path) -> Authority:
-    """A new authority."""
+    """A new authority, without the extension that says what its key is for: many private ones have none."""
     directory.mkdir(parents=True, exist_ok=True)
     authority = Authority(directory)
     out = ("-keyout", directory / "authority.key", "-out", authority.path)
