@@ -13,10 +13,11 @@ SYSTEM_PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 include csrc/csrc.mk
 
 PACKAGES := python3-venv libseccomp2 busybox-static
-# What only tests and the benchmark use: peers, the callers of a runtime, and a compiler with sanitizers for the executor's
-# second build.
+# What only tests and the benchmark use: peers, the callers of a runtime, a compiler with sanitizers for the executor's
+# second build, shells whose completion is tried, and tools that a minimal installation lacks.
 TEST_PACKAGES := runc crun gcc libc6-dev podman conmon catatonit containerd buildah docker.io \
-	umoci skopeo docker-registry nginx-light apache2-utils openssl libarchive-tools qemu-system-x86 kmod
+	umoci skopeo docker-registry nginx-light apache2-utils openssl libarchive-tools qemu-system-x86 kmod \
+	git procps e2fsprogs fish zsh
 # What `make peers` builds with, beside go and cargo.
 PEER_PACKAGES := gcc libc6-dev pkg-config libseccomp-dev libdbus-1-dev
 FUZZ_SECONDS ?= 60
@@ -63,6 +64,8 @@ packages:
 
 test-packages: packages
 	$(call install,$(TEST_PACKAGES))
+	@# Debian 12 has the command in docker.io, Debian 13 in a package of its own.
+	$(call install,$$(command -v docker >/dev/null || echo docker-cli))
 
 setup: test-packages $(VENV)/.tools $(BUILD)/vm/kernel ## install what is missing: Debian packages, .venv with the tools
 
