@@ -92,7 +92,9 @@ def _file_server(socket: Path) -> list[str]:
     program = next(path for path in _FILE_SERVERS if os.access(path, os.X_OK))
     if program == _FILE_SERVERS[0]:
         return [program, f"--socket-path={socket}", "-o", "source=/,cache=always,xattr,sandbox=chroot"]
-    return [program, f"--socket-path={socket}", "--shared-dir=/", "--cache=always", "--xattr", "--sandbox=chroot"]
+    # A directory that is announced as a mount point cannot be a layer of an overlay: EREMOTE.
+    options = ("--shared-dir=/", "--cache=always", "--xattr", "--sandbox=chroot", "--no-announce-submounts")
+    return [program, f"--socket-path={socket}", *options]
 
 
 def _qemu(socket: Path, directory: Path) -> list[str]:
