@@ -71,6 +71,12 @@ int find_own_directory(char *directory, size_t size)
     return 0;
 }
 
+/* As open and exec decide: access(2) leaves out the capabilities of who is not root. */
+static int may(const char *path, int mode)
+{
+    return faccessat(AT_FDCWD, path, mode, AT_EACCESS) == 0;
+}
+
 /* D/../lib/python3.X/site-packages/orlop/runtime/NAME of the highest X of at least 11. */
 static int find_script(const char *directory, const char *name, char *script, size_t size)
 {
@@ -88,7 +94,7 @@ static int find_script(const char *directory, const char *name, char *script, si
         if (sscanf(entry->d_name, "python3.%d%c", &minor, &rest) != 1 || minor <= best)
             continue;
         int length = snprintf(candidate, sizeof candidate, "%s/python3.%d/site-packages/orlop/runtime/%s", lib, minor, name);
-        if ((size_t)length >= size || access(candidate, R_OK) < 0)
+        if ((size_t)length >= size || !may(candidate, R_OK))
             continue;
         best = minor;
         strcpy(script, candidate);
@@ -126,7 +132,7 @@ static int spawn_planner(const char *python, const char *script, int fd, const c
 /* PYTHON and the script, or one line and -1. */
 static int find_planner(const char *directory, const char *name, char *python, char *script, size_t size)
 {
-    if ((size_t)snprintf(python, size, "%spython3", directory) < size && access(python, X_OK) == 0 &&
+    if ((size_t)snprintf(python, size, "%spython3", directory) < size && may(python, X_OK) &&
         find_script(directory, name, script, size) == 0)
         return 0;
     dprintf(2, "orun: cannot find the planner: %spython3 and %s../lib/python3.*/site-packages/orlop/runtime/%s must exist; "

@@ -54,6 +54,9 @@ def test_a_call_is_answered_without_a_planner_of_its_own(container: Container, r
     assert resident.accepted() == 1
 
 
+_SEARCHES = ("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
+
+
 @pytest.mark.parametrize(
     "namespace",
     [
@@ -62,7 +65,8 @@ def test_a_call_is_answered_without_a_planner_of_its_own(container: Container, r
         ["unshare", "--user", "--map-root-user"],
         ["unshare", "--pid", "--fork", "--mount-proc"],
         ["setpriv", "--bounding-set", "-sys_module", "--inh-caps", "-all"],
-        ["setpriv", "--reuid", "65534", "--clear-groups"],
+        # The capability, so that it finds the program below a private home too.
+        ["setpriv", "--reuid", "65534", "--clear-groups", *_SEARCHES],
     ],
     ids=["mount", "cgroup", "user", "pid", "capabilities", "uid"],
 )
