@@ -72,7 +72,7 @@ class LabSession:
                 self._screen.wait_for(r"> $")
             elif following is not None and following.is_inside:
                 # Behind its prompt busybox asks where the cursor is; told the terminal's size, it writes it once more.
-                self._screen.wait_for(r"/[\w/]* # (\x1b\[\d*[A-Za-z])*$")
+                self._screen.wait_for(r"(/[\w/]*|~) # (\x1b\[\d*[A-Za-z])*$")
             else:
                 code = self._wait_for_prompt()
                 told = f"line {step.line_number}: {step.text!r} exited with {code}: {self.last_output}"
