@@ -58,7 +58,9 @@ class MountNamespace:
 
     def cgroups_of(self, token: str) -> list[str]:
         """The cgroups that only this namespace may show and whose name has the token in it, children first."""
-        return self.shell(f"find /sys/fs/cgroup -depth -type d -path '*{token}*'").splitlines()
+        # `find` ends with 1 where a cgroup of somebody else goes while it looks.
+        find = f"find /sys/fs/cgroup -depth -type d -path '*{token}*' 2>/dev/null || true"
+        return self.shell(f"cd /sys/fs/cgroup; {find}").splitlines()
 
     def remove_cgroups(self, token: str) -> bool:
         """Remove those cgroups; False where the kernel has not let go of a process yet."""
