@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "mount "
 IMAGE_LABEL = "orlop/mount.image"
-_OF_MOUNT = ("orlop/mount.boot", "orlop/mount.namespace", "orlop/mount.device", "orlop/mount.root")
+_OF_MOUNT = ("orlop/mount.boot", "orlop/mount.namespace", "orlop/mount.device", "orlop/mount.root", "orlop/mount.of")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,17 +68,17 @@ def forget_ended_mounts(snapshotter: Snapshotter) -> None:
 
 def _has_ended(labels: Mapping[str, str]) -> bool:
     try:
-        boot, namespace, device, root = (labels[key] for key in _OF_MOUNT)
+        boot, namespace, device, root, made_of = (labels[key] for key in _OF_MOUNT)
     except KeyError:  # it is being made
         return False
     if boot != boot_id():
         return True
-    return namespace == mount_namespace() and not is_mounted_anywhere(MountIdentity(device, root))
+    return namespace == mount_namespace() and not is_mounted_anywhere(MountIdentity(device, root, made_of))
 
 
 def of_mount(identity: MountIdentity) -> dict[str, str]:
     """The labels of a snapshot that is mounted, by which it is found out whether it still is."""
-    values = (boot_id(), mount_namespace(), identity.device, identity.root)
+    values = (boot_id(), mount_namespace(), identity.device, identity.root, identity.made_of)
     return dict(zip(_OF_MOUNT, values, strict=True))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def test_where_nothing_is_mounted(tmp_path: Path) -> None:
     assert mount_at(str(tmp_path)) is None
-    assert not is_mounted_anywhere(MountIdentity("4095:1", "/"))
+    assert not is_mounted_anywhere(MountIdentity("4095:1", "/", ""))
     assert mount_namespace().startswith("mnt:[")
 
 
@@ -51,7 +52,29 @@ def test_a_directory_of_it_counts_and_another_one_beside_does_not(tmp_path: Path
         found = mount_at(target)
         assert found is not None
         above, _, _ = found.root.rpartition("/")
-        assert is_mounted_anywhere(MountIdentity(found.device, above))
-        assert not is_mounted_anywhere(MountIdentity(found.device, f"{above}-2"))
+        assert is_mounted_anywhere(replace(found, root=above))
+        assert not is_mounted_anywhere(replace(found, root=f"{above}-2"))
     finally:
         detach(target)
+
+
+@pytest.mark.needs_root
+def test_who_has_the_devices_number_later_is_another(tmp_path: Path) -> None:
+    for name in ("a", "b", "upper", "work", "target"):
+        (tmp_path / name).mkdir()
+    target = str(tmp_path / "target")
+    found: list[MountIdentity] = []
+    for lower in "ab":
+        options = [
+            f"{key}dir={tmp_path / name}" for key, name in (("lower", lower), ("upper", "upper"), ("work", "work"))
+        ]
+        attach("overlay", "overlay", options, target)
+        try:
+            identity = mount_at(target)
+            assert identity is not None
+            assert is_mounted_anywhere(identity)
+            if found:
+                assert not is_mounted_anywhere(replace(found[0], device=identity.device))
+            found.append(identity)
+        finally:
+            detach(target)
