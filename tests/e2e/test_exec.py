@@ -102,6 +102,14 @@ def test_env_replaces_what_the_container_has(running: Container) -> None:
     assert running.exec_sh("echo $TERM", flags=("-e", "TERM=dumb")).check().out == "dumb\n"
 
 
+def test_a_variable_of_the_container_is_replaced_and_not_there_twice(container: Container) -> None:
+    container.config["process"]["env"] += ["A=1", "HOME=/mine"]
+    container.run_detached()
+    flags = ("-e", "A=2", "-e", "A=3", "-e", "HOME=", "-e", "B=4")
+    lines = container.exec("env", flags=flags).check().lines
+    assert sorted(line for line in lines if line.startswith(("A=", "B=", "HOME="))) == ["A=3", "B=4", "HOME=/root"]
+
+
 def test_home_is_of_the_user(running: Container) -> None:
     assert running.exec_sh("echo $HOME", flags=("--user", "1000")).check().out == "/home/user\n"
 

@@ -84,6 +84,11 @@ def test_the_environment_is_exactly_the_configured_one(container: Container, tok
     assert sorted(lines) == sorted(["PATH=/bin", "A=b", "SPACES=a b  c", "EMPTY=", f"E2E_TOKEN={token}", "HOME=/root"])
 
 
+def test_a_variable_that_is_there_twice_has_its_last_value(container: Container) -> None:
+    container.config["process"]["env"] = ["PATH=/nowhere", "A=1", "HOME=/x", "A=2", "PATH=/bin", "HOME=/y"]
+    assert sorted(container.run("env").check().lines) == ["A=2", "HOME=/y", "PATH=/bin"]
+
+
 def test_home_comes_from_etc_passwd_of_the_rootfs(container: Container) -> None:
     container.config["process"]["user"] = {"uid": 1000, "gid": 1000}
     assert container.run_sh("echo $HOME").check().out == "/home/user\n"

@@ -159,10 +159,11 @@ class ProcessCompiler:
         self._plan.inner.add("umask", n0=0o022 if umask is None else umask)
 
     def _environment(self) -> list[str]:
-        environment: list[str] = self._process.get("env") or []
-        if any(entry.startswith("HOME=") and len(entry) > len("HOME=") for entry in environment):
-            return environment
-        return [*(entry for entry in environment if not entry.startswith("HOME=")), f"HOME={self._facts.home}"]
+        # Each name once, the last value: which of two getenv() finds depends on the libc. A shell takes the last one.
+        environment = {entry.partition("=")[0]: entry for entry in self._process.get("env") or ()}
+        if environment.get("HOME", "HOME=") == "HOME=":
+            environment["HOME"] = f"HOME={self._facts.home}"
+        return list(environment.values())
 
     def _identity(self) -> None:
         user = self._user

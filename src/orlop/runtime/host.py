@@ -166,7 +166,11 @@ def home_directory(config: dict[str, Any], bundle: str) -> str:
     Only asked when process.env has no HOME. No link is followed on the way, so no file of the host is read.
     """
     process = config["process"]
-    if any(entry.startswith("HOME=") and len(entry) > len("HOME=") for entry in process.get("env") or ()):
+    home = "HOME="
+    for entry in process.get("env") or ():
+        if entry.startswith("HOME="):
+            home = entry  # the last one counts
+    if home != "HOME=":
         return "/"
     uid = str((process.get("user") or {}).get("uid", 0))
     path = config["root"]["path"]

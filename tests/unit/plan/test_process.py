@@ -120,6 +120,14 @@ def test_home_is_the_users_unless_it_is_set(config: dict[str, Any], compiled: Ca
     assert _last(compiled(config), "execve").blob == strings_blob(["true"], ["HOME=/mine"])
 
 
+def test_a_variable_that_is_given_twice_has_its_last_value(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
+    config["process"]["env"] = ["A=1", "HOME=/x", "AB=2", "A=3", "A=", "HOME="]
+    execve = _last(compiled(config), "execve")
+    assert execve.blob == strings_blob(["true"], ["A=", "HOME=/root", "AB=2"])
+
+
 def test_the_program_is_looked_up_in_the_containers_own_path(
     config: dict[str, Any], compiled: Callable[..., Plan]
 ) -> None:

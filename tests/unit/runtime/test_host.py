@@ -211,6 +211,12 @@ def test_a_relative_rootfs_is_that_of_the_bundle(tmp_path: Path) -> None:
     assert home_directory({"process": {}, "root": {"path": "rootfs"}}, str(tmp_path)) == "/root"
 
 
+def test_the_last_home_in_the_environment_counts(tmp_path: Path) -> None:
+    rootfs = _passwd(tmp_path, "root:x:0:0:root:/root:/bin/sh\n")
+    assert home_directory(_config(rootfs, env=["HOME=/x", "HOME="]), "/") == "/root"
+    assert home_directory(_config(rootfs, env=["HOME=", "HOME=/x"]), "/") == "/"
+
+
 def test_an_empty_home_in_the_environment_is_none(tmp_path: Path) -> None:
     rootfs = _passwd(tmp_path, "root:x:0:0::/root:\n")
     assert home_directory(_config(rootfs, env=["HOME="]), "/") == "/root"
