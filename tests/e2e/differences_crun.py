@@ -80,6 +80,13 @@ _COMMAND_LINE = (
         ),
     ),
     Difference("resumes a running container", ("test_pause.py::test_resume_of_a_running_container_is_refused",)),
+    Difference(
+        "tells a paused container that was not started as created, and does not end it by KILL before it is resumed",
+        (
+            "test_pause.py::test_a_created_container_can_be_paused_and_starts_once_it_is_resumed",
+            "test_pause.py::test_a_created_container_that_is_paused_can_be_ended",
+        ),
+    ),
     Difference("has no `run --keep`", ("test_run.py::test_run_keep_leaves_a_stopped_container",)),
     Difference("has no `run --rm`", ("test_run.py::test_run_accepts_rm",)),
     Difference("has no `--pidfd-socket`", ("test_terminal.py::test_create_sends_a_pidfd",)),
@@ -114,7 +121,11 @@ _EXEC = (
     ),
     Difference(
         "`exec --env` replaces the environment of the container, PATH with it (runc adds to it)",
-        ("test_exec.py::test_env_is_added", "test_exec.py::test_env_replaces_what_the_container_has"),
+        (
+            "test_exec.py::test_env_is_added",
+            "test_exec.py::test_env_replaces_what_the_container_has",
+            "test_exec.py::test_a_variable_of_the_container_is_replaced_and_not_there_twice",
+        ),
     ),
     Difference(
         "`exec --cap` replaces the capabilities of the container (runc adds to them), and ignores an unknown name",

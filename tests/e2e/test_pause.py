@@ -25,6 +25,28 @@ def test_a_paused_container_does_not_run(container: Container) -> None:
     wait_until(lambda: started.out_path.stat().st_size > size, "the next number")
 
 
+def test_a_created_container_can_be_paused_and_starts_once_it_is_resumed(container: Container) -> None:
+    container.create("echo", "ran").check()
+    container.runtime.call("pause", container.id).check()
+    assert container.status == "paused"
+    assert container.runtime.list()[0]["status"] == "paused"
+    refused = container.start().refused()
+    assert "paused" in refused.err
+    container.delete().refused()
+    container.runtime.call("resume", container.id).check()
+    assert container.status == "created"
+    container.start().check()
+    container.wait_status("stopped")
+
+
+def test_a_created_container_that_is_paused_can_be_ended(container: Container) -> None:
+    container.create().check()
+    pid = container.pid
+    container.runtime.call("pause", container.id).check()
+    container.kill("KILL").check()
+    wait_until(lambda: not is_alive(pid), "the end of init after KILL")
+
+
 def test_pause_of_a_stopped_container_is_refused(container: Container) -> None:
     container.run_detached()
     container.stop()

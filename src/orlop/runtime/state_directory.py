@@ -73,13 +73,17 @@ class Container:
         """`creating`, `created`, `running`, `paused` or `stopped`."""
         if not self.is_alive():
             return "creating" if self._is_locked() else "stopped"
-        if self._waits_for_start():
-            return "creating" if self._is_locked() else "created"
-        if self._is_locked() and not self._has_started():
+        is_locked = self._is_locked()
+        if is_locked and not self._has_started():
             return "creating"
         from orlop.runtime.freezer import is_frozen
 
-        return "paused" if is_frozen(self.cgroup_paths) else "running"
+        # Before init is asked: a frozen one accepts nobody, and once its queue is full a connect waits for ever.
+        if is_frozen(self.cgroup_paths):
+            return "paused"
+        if self._waits_for_start():
+            return "creating" if is_locked else "created"
+        return "running"
 
     def config(self) -> dict[str, Any]:
         """The configuration as it was at `create`; empty when it is not there or not whole."""

@@ -30,7 +30,7 @@ def run(call: Call) -> None:
     if status != "created":
         raise FailedPrecondition(
             f'cannot start container "{container.container_id}": it is {status}',
-            hint="only a created container can be started",
+            hint="resume it first" if status == "paused" else "only a created container can be started",
         )
     config = container.config()
     call.phase("compile")

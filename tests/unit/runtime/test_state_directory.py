@@ -119,6 +119,15 @@ def test_while_init_listens_it_is_created(tmp_path: Path) -> None:
             process.kill()
 
 
+def test_a_frozen_init_is_not_asked(tmp_path: Path, child: subprocess.Popen[bytes]) -> None:
+    freezer = make_cgroup(tmp_path / "freezer", freezer__state="FROZEN\n")
+    sample = make_sample(tmp_path, pid=child.pid, cgroups={"freezer": freezer})
+    with sample.waiting_for_start():
+        assert [sample.container().status() for _ in range(300)] == ["paused"] * 300  # more than may queue
+        (freezer / "freezer.state").write_text("THAWED\n", encoding="ascii")
+        assert sample.container().status() == "created"
+
+
 def test_a_delete_takes_the_lock_once(tmp_path: Path) -> None:
     _record(tmp_path, 0, 0)
     container = StateRoot(str(tmp_path)).find("web")

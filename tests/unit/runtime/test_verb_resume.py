@@ -39,6 +39,15 @@ def test_a_paused_container_of_v2_is_thawed(
     assert (cgroup / "cgroup.freeze").read_text("ascii") == "0"
 
 
+def test_a_container_that_was_paused_before_its_start_is_thawed(
+    orun: Orun, root: Path, tmp_path: Path, child: subprocess.Popen[bytes]
+) -> None:
+    freezer = make_cgroup(tmp_path / "freezer", freezer__state="FROZEN\n")
+    with make_sample(root, pid=child.pid, cgroups={"freezer": freezer}).waiting_for_start():
+        assert orun("resume", "web").code == 0
+    assert (freezer / "freezer.state").read_text("ascii") == "THAWED"
+
+
 def test_a_running_container_is_refused(orun: Orun, running: Sample) -> None:
     outcome = orun("resume", running.id)
     assert (outcome.code, outcome.err) == (

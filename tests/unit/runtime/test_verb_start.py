@@ -65,6 +65,14 @@ def test_a_stopped_container_is_refused(orun: Orun, stopped: Sample) -> None:
     )
 
 
+def test_a_paused_container_is_refused(orun: Orun, root: Path, tmp_path: Path, child: subprocess.Popen[bytes]) -> None:
+    freezer = make_cgroup(tmp_path / "freezer", freezer__state="FROZEN\n")
+    with make_sample(root, pid=child.pid, cgroups={"freezer": freezer}).waiting_for_start():
+        outcome = orun("start", "web")
+    assert (outcome.code, outcome.plans) == (1, [])
+    assert outcome.err == 'orun: cannot start container "web": it is paused; resume it first\n'
+
+
 def test_one_that_is_still_being_created_is_refused(orun: Orun, running: Sample) -> None:
     with running.waiting_for_start(), running.locked():
         outcome = orun("start", running.id)
