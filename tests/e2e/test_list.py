@@ -5,6 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
+from .marks import orun_only
+from .waiting import is_alive
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -57,6 +62,35 @@ def test_a_stopped_container_is_listed_with_pid_0(container: Container) -> None:
     container.stop()
     (entry,) = container.runtime.list()
     assert (entry["status"], entry["pid"]) == ("stopped", 0)
+
+
+def test_a_container_with_a_damaged_state_is_told_and_neither_listed_nor_deleted(container: Container) -> None:
+    container.run_detached()
+    pid, record = container.pid, container.state_directory / "state.json"
+    whole = record.read_bytes()
+    record.write_bytes(b"garbage")
+    for form in ("table", "json"):
+        listed = container.runtime.call("list", "--format", form).check()
+        assert container.id not in listed.out
+        assert container.id in listed.err
+    container.delete().refused()
+    container.runtime.call("state", container.id).refused()
+    assert is_alive(pid)
+    record.write_bytes(whole)
+    assert container.status == "running"
+
+
+@orun_only("runc and crun refuse that too, and the processes stay")
+@pytest.mark.parametrize("is_absolute", [True, False])
+def test_a_container_with_a_damaged_state_is_ended_by_force(container: Container, *, is_absolute: bool) -> None:
+    if is_absolute:
+        container.config["linux"]["cgroupsPath"] = f"/{container.id}-absolute"
+    container.run_detached()
+    pid = container.pid
+    (container.state_directory / "state.json").write_bytes(b"garbage")
+    container.delete("--force").check()
+    assert not is_alive(pid)
+    assert not container.state_directory.exists()
 
 
 def test_quiet_prints_the_ids(new_container: Callable[[], Container]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posix
 
 from orlop.errors import InvalidArgument, NotFound
+from orlop.runtime.log import one_line
 from orlop.runtime.state_directory import DEFAULT_ROOT, StateRoot
 
 TYPE_CHECKING = False
@@ -64,6 +65,12 @@ class Call:
     def state_root(self) -> StateRoot:
         """The state root of `--root`."""
         return StateRoot(self.path(self.globals.text("root")) or DEFAULT_ROOT)
+
+    def warn(self, text: str) -> None:
+        """Tell of something that stops nothing: in the log, or on stderr when there is none."""
+        self.log.write("warning", text)
+        if not self.log.has_file:
+            self.connection.write(2, f"orun: warning: {one_line(text)}\n")
 
     def path(self, text: str) -> str:
         """A path of the command line as an absolute one; "" stays "". Raises InvalidArgument for control characters."""

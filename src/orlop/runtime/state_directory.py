@@ -38,12 +38,15 @@ _S_IFMT, _S_IFDIR = 0o170000, 0o040000
 class Container:
     """A container as its state directory describes it."""
 
-    __slots__ = ("container_id", "directory", "record")
+    __slots__ = ("container_id", "directory", "is_damaged", "record")
 
-    def __init__(self, container_id: ContainerId, directory: str, record: dict[str, Any]) -> None:
+    def __init__(
+        self, container_id: ContainerId, directory: str, record: dict[str, Any], *, is_damaged: bool = False
+    ) -> None:
         self.container_id = container_id
         self.directory = directory
         self.record = record
+        self.is_damaged = is_damaged  # its record cannot be read: what it has is not known, and not that it has ended
 
     @property
     def pid(self) -> int:
@@ -89,8 +92,8 @@ class Container:
         """The configuration as it was at `create`; empty when it is not there or not whole."""
         try:
             with open(f"{self.directory}/{CONFIG_FILE}", "rb") as file:
-                data: dict[str, Any] = decode(file.read(), CONFIG_FILE)
-                return data
+                data: Any = decode(file.read(), CONFIG_FILE)
+                return data if isinstance(data, dict) else {}
         except (FileNotFoundError, InvalidArgument):
             return {}  # `create` was killed before it was whole, or the machine lost its power
 
@@ -141,21 +144,24 @@ class StateRoot:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def find(self, text: str) -> Container:
-        """The container of this id.
+    def find(self, text: str, *, or_damaged: bool = False) -> Container:
+        """The container of this id; one whose record cannot be read only with `or_damaged`.
 
         Raises:
             InvalidArgument: it is no id.
             NotFound: there is none.
+            FailedPrecondition: its record cannot be read.
         """
         container_id = parse_container_id(text)
         container = self._read(container_id)
         if container is None:
             raise NotFound(f'container "{container_id}" does not exist', hint="see orun list")
+        if container.is_damaged and not or_damaged:
+            raise damaged(container_id)
         return container
 
     def containers(self) -> list[Container]:
-        """Every container, ordered by id."""
+        """Every container, ordered by id; also those whose record cannot be read."""
         try:
             names = sorted(posix.listdir(self.path))
         except FileNotFoundError:
@@ -172,17 +178,21 @@ class StateRoot:
 
     def _read(self, container_id: ContainerId) -> Container | None:
         directory = f"{self.path}/{container_id}"
+        is_damaged = False
         try:
             with open(f"{directory}/{STATE_FILE}", "rb") as file:
                 record = _checked_record(decode(file.read(), f"{directory}/{STATE_FILE}"))
-        except (FileNotFoundError, InvalidArgument):
+        except FileNotFoundError:
             # mkdir was done, state.json not yet written: the creator is at it, or was killed there.
             if not _is_directory(directory):
                 return None
-            record = {"id": container_id, "bundle": "", "rootfs": "", "created": "", "ociVersion": ""}
+            record = _empty_record(container_id)
+        except InvalidArgument:
+            # Not by a creator, who renames: the machine lost its power, or somebody else wrote to it.
+            record, is_damaged = _empty_record(container_id), True
         except NotADirectoryError:
             return None
-        return Container(container_id, directory, record)
+        return Container(container_id, directory, record, is_damaged=is_damaged)
 
     def refuse_taken(self, container_id: ContainerId) -> None:
         """Raises AlreadyExists when somebody has the id now. Only the plan's `claim` makes sure."""
@@ -197,11 +207,27 @@ class StateRoot:
             os.makedirs(self.path, 0o711, exist_ok=True)
 
 
+def _empty_record(container_id: ContainerId) -> dict[str, Any]:
+    return {"id": container_id, "bundle": "", "rootfs": "", "created": "", "ociVersion": ""}
+
+
 def _checked_record(record: Any) -> dict[str, Any]:
     """A state.json that is one. Raises InvalidArgument for anything else, which a power cut can leave."""
-    if not isinstance(record, dict) or not all(isinstance(record.get(key, 0), int) for key in ("pid", "startTime")):
+    if not isinstance(record, dict) or not (
+        all(isinstance(record.get(key, 0), int) for key in ("pid", "startTime"))
+        and isinstance(record.get("bundle"), str)
+        and isinstance(record.get("cgroups"), dict)
+    ):
         raise InvalidArgument("state.json: it is no state", hint="delete the container")
     return record
+
+
+def damaged(container_id: ContainerId) -> FailedPrecondition:
+    """The error about a record that cannot be read."""
+    return FailedPrecondition(
+        f'container "{container_id}": its state.json is damaged, so what it has is not known',
+        hint="orun delete --force ends what is in the cgroup that its config.json names, and removes it",
+    )
 
 
 def taken(container_id: ContainerId) -> AlreadyExists:

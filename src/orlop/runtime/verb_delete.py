@@ -13,6 +13,7 @@ from orlop.runtime.termination import kill_init
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from orlop.runtime.call import Call
+    from orlop.runtime.state_directory import Container
 
 VERB = Verb(
     "delete",
@@ -29,11 +30,11 @@ def run(call: Call) -> Answer:
 
     Raises:
         NotFound: there is no such container (not with --force).
-        FailedPrecondition: it runs (not with --force).
+        FailedPrecondition: it runs, or its record cannot be read (not with --force).
     """
     force = call.options.flag("force")
     try:
-        container = call.state_root().find(call.arguments[0])
+        container = _find(call, force=force)
     except NotFound:
         if force:
             return Answer()
@@ -55,7 +56,7 @@ def run(call: Call) -> Answer:
         return Answer()
     call.hold(lock)
     try:
-        container = call.state_root().find(container.container_id)  # as it is now that nobody else is at it
+        container = _find(call, force=force)  # as it is now that nobody else is at it
     except NotFound:
         return Answer()
     if force:
@@ -71,6 +72,15 @@ def run(call: Call) -> Answer:
     call.connection.execute(plan)
     _check_is_gone(call)
     return Answer()
+
+
+def _find(call: Call, *, force: bool) -> Container:
+    container = call.state_root().find(call.arguments[0], or_damaged=force)
+    if container.is_damaged:
+        from orlop.runtime.lost_record import cgroups_of_config
+
+        container.record["cgroups"] = cgroups_of_config(container, call.state_root(), call.hello.proc)
+    return container
 
 
 def _check_is_gone(call: Call) -> None:

@@ -8,6 +8,7 @@ from orlop.errors import InvalidArgument
 from orlop.oci.json_codec import encode
 from orlop.runtime.call import Answer
 from orlop.runtime.command_line import BOOL, TEXT, Flag, Verb
+from orlop.runtime.state_directory import damaged
 from orlop.runtime.verb_state import describe
 
 TYPE_CHECKING = False
@@ -38,7 +39,12 @@ def run(call: Call) -> Answer:
     form = call.options.text("format") or "table"
     if form not in ("table", "json"):
         raise InvalidArgument(f'--format: "{form}" is no format of list', hint="use table or json")
-    containers = call.state_root().containers()
+    containers = []
+    for container in call.state_root().containers():
+        if container.is_damaged:
+            call.warn(str(damaged(container.container_id)))
+        else:
+            containers.append(container)
     if call.options.flag("quiet"):
         return Answer("".join(f"{container.container_id}\n" for container in containers))
     states = [describe(container, _owner(container.directory)) for container in containers]

@@ -159,13 +159,16 @@ def test_a_file_with_the_name_of_a_container_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "not json", '{"id": '])
-def test_a_state_that_is_not_whole_is_that_of_a_container_without_a_process(tmp_path: Path, text: str) -> None:
+def test_a_state_that_is_not_whole_is_found_only_by_who_asks_for_it(tmp_path: Path, text: str) -> None:
     sample = make_sample(tmp_path)
     (sample.directory / "state.json").write_text(text, encoding="ascii")
     (sample.directory / "config.json").write_text(text, encoding="ascii")
-    found = sample.container()
+    with pytest.raises(FailedPrecondition, match=r'container "web": its state\.json is damaged'):
+        sample.container()
+    found = StateRoot(str(tmp_path)).find("web", or_damaged=True)
     assert (found.pid, found.start_time, found.bundle, found.cgroup_paths) == (0, 0, "", {})
-    assert found.status() == "stopped"
+    assert found.is_damaged
+    assert not make_sample(tmp_path, "whole").container().is_damaged
     assert found.config() == {}
 
 

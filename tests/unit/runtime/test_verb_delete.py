@@ -58,6 +58,22 @@ def test_a_state_that_is_not_whole_can_be_deleted(orun: Orun, root: Path) -> Non
     assert orun("delete", "-f", sample.id).code == 0
 
 
+@pytest.mark.parametrize("text", ["", "garbage", "[]", '{"pid": "1"}', '{"pid": 1, "bundle": "/b", "cgroups": []}'])
+def test_a_damaged_state_is_refused(orun: Orun, running: Sample, text: str) -> None:
+    (running.directory / "state.json").write_text(text, encoding="ascii")
+    outcome = orun("delete", running.id)
+    assert (outcome.code, outcome.plans) == (1, [])
+    assert outcome.err.startswith('orun: container "web": its state.json is damaged, so what it has is not known; ')
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"linux": 1}'])
+def test_with_a_damaged_configuration_too_force_removes_the_state_alone(orun: Orun, stopped: Sample, text: str) -> None:
+    for name in ("state.json", "config.json"):
+        (stopped.directory / name).write_text(text, encoding="ascii")
+    (plan,) = orun("delete", "-f", stopped.id).plans
+    assert [step.name for step in plan.cleanup] == ["unlink", "unlink", "unlink", "rmdir"]
+
+
 def test_it_takes_an_id_only() -> None:
     assert (VERB.name, VERB.minimum, VERB.maximum) == ("delete", 1, 1)
     assert [flag.names for flag in VERB.flags] == [["force", "f"]]

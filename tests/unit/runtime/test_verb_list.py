@@ -26,6 +26,20 @@ def test_it_takes_flags_only() -> None:
     assert [flag.names for flag in VERB.flags] == [["format", "f"], ["quiet", "q"]]
 
 
+@pytest.mark.parametrize("flags", [(), ("-q",), ("-f", "json")])
+def test_a_damaged_state_is_told_and_left_out(orun: Orun, root: Path, tmp_path: Path, flags: tuple[str, ...]) -> None:
+    make_sample(root, "whole")
+    (make_sample(root, "torn").directory / "state.json").write_text("garbage", encoding="ascii")
+    outcome = orun("list", *flags)
+    assert outcome.code == 0
+    assert "whole" in outcome.out
+    assert "torn" not in outcome.out
+    ((fd, text),) = outcome.writes
+    assert (fd, text.partition(", so ")[0]) == (2, 'orun: warning: container "torn": its state.json is damaged')
+    assert orun("--log", str(tmp_path / "log"), "list", *flags).writes == []
+    assert 'level=warning msg="container \\"torn\\": its state.json' in (tmp_path / "log").read_text(encoding="utf-8")
+
+
 def test_json_of_nothing_is_null_as_in_go(orun: Orun) -> None:
     assert orun("list", "--format", "json").out.strip() == "null"
 

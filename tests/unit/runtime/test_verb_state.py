@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from .samples import Sample
 
 
+def test_a_damaged_state_is_an_error(orun: Orun, running: Sample) -> None:
+    (running.directory / "state.json").write_text("{", encoding="ascii")
+    outcome = orun("state", running.id)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "its state.json is damaged" in outcome.err
+
+
 def test_it_takes_an_id_only() -> None:
     assert (VERB.name, VERB.minimum, VERB.maximum, list(VERB.flags)) == ("state", 1, 1, [])
 
