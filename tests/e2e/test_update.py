@@ -41,6 +41,14 @@ def test_memory_may_have_a_unit(running: Container) -> None:
     assert read_cgroup(running.pid, "memory", "memory.limit_in_bytes") == str(48 << 20)
 
 
+def test_memory_without_a_limit_is_without_one_of_swap(running: Container) -> None:
+    none = read_cgroup(running.pid, "memory", "memory.memsw.limit_in_bytes")
+    _update(running, "--memory", "60000000", "--memory-swap", "120000000")
+    _update(running, "--memory", "-1")
+    assert read_cgroup(running.pid, "memory", "memory.limit_in_bytes") == none
+    assert read_cgroup(running.pid, "memory", "memory.memsw.limit_in_bytes") == none
+
+
 def test_memory_reservation_is_set(running: Container) -> None:
     _update(running, "--memory-reservation", str(16 << 20))
     assert read_cgroup(running.pid, "memory", "memory.soft_limit_in_bytes") == str(16 << 20)

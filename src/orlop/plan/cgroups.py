@@ -296,6 +296,9 @@ class _Writer:
 
 def _memory_v1(memory: dict[str, Any], make: _Writer) -> None:
     limit, swap = memory.get("limit"), memory.get("swap")
+    if limit and limit < 0 and not swap:
+        # No limit of memory is none of memory and swap, as runc has it. First: it may never be the lower one.
+        make("memory.limit", "memory", "memory.memsw.limit_in_bytes", -1, optional=True)
     if limit:
         make("memory.limit", "memory", "memory.limit_in_bytes", limit)
     if swap:
@@ -317,6 +320,8 @@ def _memory_v2(memory: dict[str, Any], make: _Writer) -> None:
     limit, swap = memory.get("limit"), memory.get("swap")
     if limit:
         make("memory.limit", "memory", "memory.max", "max" if limit < 0 else limit)
+        if limit < 0 and not swap:
+            make("memory.limit", "memory", "memory.swap.max", "max", optional=True)  # as on v1
     if swap:
         # v1 counts memory and swap together, v2 swap alone (config-linux.md, memory.swap).
         if swap < 0:

@@ -166,6 +166,8 @@ def _widen_first(writes: list[LimitWrite], placement: CgroupPlacement, origin: C
         with open(path, encoding="ascii") as file:
             current = int(file.read())
     except FileNotFoundError as error:
+        if swap.optional:
+            return writes
         raise FailedPrecondition(
             f"{origin.place('memory.swap')}: this kernel does not account for swap: {path} does not exist",
             hint="boot it with swapaccount=1, or drop it",

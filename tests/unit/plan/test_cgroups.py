@@ -75,6 +75,17 @@ def test_limits_on_v2() -> None:
         ({"pids": {"limit": -1}}, False, [("pids.max", "max")]),
         ({"pids": {"limit": 0}}, False, []),
         ({"memory": {"limit": -1, "swap": -1}}, True, [("memory.max", "max"), ("memory.swap.max", "max")]),
+        ({"memory": {"limit": -1}}, True, [("memory.max", "max"), ("memory.swap.max", "max")]),
+        (
+            {"memory": {"limit": -1}},
+            False,
+            [("memory.memsw.limit_in_bytes", "-1"), ("memory.limit_in_bytes", "-1")],
+        ),
+        (
+            {"memory": {"limit": -1, "swap": -1}},
+            False,
+            [("memory.limit_in_bytes", "-1"), ("memory.memsw.limit_in_bytes", "-1")],
+        ),
         ({"cpu": {"quota": -1, "period": 10}}, True, [("cpu.max", "max 10")]),
         ({"cpu": {"quota": 10}}, True, [("cpu.max", "10 100000")]),
         ({"unified": {"io.max": "a\nb"}}, True, [("io.max", "a"), ("io.max", "b")]),
@@ -248,7 +259,6 @@ def test_removal_kills_only_when_asked() -> None:
     ("section", "key", "value", "v1", "v2"),
     [
         ("memory", "limit", 7, "memory memory.limit_in_bytes 7", "memory memory.max 7"),
-        ("memory", "limit", -1, "memory memory.limit_in_bytes -1", "memory memory.max max"),
         ("memory", "swap", -1, "memory memory.memsw.limit_in_bytes -1", "memory memory.swap.max max"),
         ("memory", "reservation", 7, "memory memory.soft_limit_in_bytes 7", "memory memory.low 7"),
         ("memory", "disableOOMKiller", False, "", ""),

@@ -230,6 +230,13 @@ def test_limits_of_v1_are_written(orun: Orun, v1: Path) -> None:
     assert (_read(v1 / "memory.limit_in_bytes"), _read(v1 / "memory.memsw.limit_in_bytes")) == ("1000", "2000")
 
 
+def test_no_limit_of_memory_is_none_of_swap_either(orun: Orun, v1: Path) -> None:
+    assert orun("update", "--memory", "-1", "web").err == ""
+    assert (_read(v1 / "memory.limit_in_bytes"), _read(v1 / "memory.memsw.limit_in_bytes")) == ("-1", "-1")
+    (v1 / "memory.memsw.limit_in_bytes").unlink()
+    assert orun("update", "--memory", "-1", "web").err == ""
+
+
 @pytest.mark.parametrize(("words", "place"), [(["--memory", "1000", "--memory-swap", "2000"], "--memory-swap"),
                                               (["-r", "r.json"], "{directory}/r.json: memory.swap")])  # fmt: skip
 def test_swap_that_the_kernel_does_not_account_for_is_named(
