@@ -22,6 +22,11 @@
 
 #define ACCEPTANCE_TIMEOUT_MS 5000
 
+/* What we exit with when we fail, as runc does: a failed exec can be told from a program that exits with 1. */
+#define FAILED 1
+#define EXEC_FAILED 255
+static int failure_code = FAILED;
+
 /* It ends on the end of its socket, at once. */
 static void reap_planner(struct executor *x)
 {
@@ -37,20 +42,20 @@ static int planner_ended(struct executor *x)
 {
     if (x->planner_pid == 0) {
         dprintf(2, "orun: the resident planner ended before it answered; try again, and see its messages\n");
-        return 1;
+        return failure_code;
     }
     reap_planner(x);
     if (WIFSIGNALED(x->planner_status))
         dprintf(2, "orun: the planner ended before it answered (killed by signal %d)\n", WTERMSIG(x->planner_status));
     else
         dprintf(2, "orun: the planner ended before it answered (exit status %d)\n", WEXITSTATUS(x->planner_status));
-    return 1;
+    return failure_code;
 }
 
 static int misunderstood(const char *what)
 {
     dprintf(2, "orun: the planner sent %s\n", what);
-    return 1;
+    return failure_code;
 }
 
 static uint32_t u32_of(const unsigned char *bytes)
@@ -75,14 +80,14 @@ static int obey_write(const struct message *message)
     if (message->length < 4 || (u32_of(message->payload) != 1 && u32_of(message->payload) != 2))
         return misunderstood("a malformed WRITE");
     /* A reader that went away is the planner's to notice: it sees our end. */
-    return write_all((int)u32_of(message->payload), message->payload + 4, message->length - 4) < 0 ? 1 : -1;
+    return write_all((int)u32_of(message->payload), message->payload + 4, message->length - 4) < 0 ? failure_code : -1;
 }
 
 /* After a FAIL, EXIT must come (perhaps behind one more PLAN); without it, the bare facts must do. */
 static int planner_left_us_with(struct failure *failure)
 {
     print_failure("orun: fail", failure);
-    return 1;
+    return failure_code;
 }
 
 /* The planner answers with WRITE once the trace is where it belongs, which must be before we end. */
@@ -103,7 +108,7 @@ static int obey_plan(struct executor *x, const struct message *message, struct f
     const char *wrong = plan_decode(&plan, message->payload, message->length);
     if (wrong) {
         dprintf(2, "orun: the planner sent a malformed plan: %s\n", wrong);
-        return 1;
+        return failure_code;
     }
     executor_reset(x);
     x->plan = &plan;
@@ -146,7 +151,7 @@ static int serve(struct executor *x)
             return told.code ? planner_left_us_with(&told) : planner_ended(x);
         if (result < 0) {
             dprintf(2, "orun: cannot read from the planner: %s\n", strerror(errno));
-            return 1;
+            return failure_code;
         }
         code = obey(x, &message, &told);
         free(message.payload);
@@ -198,7 +203,7 @@ static int talk(struct executor *x, const struct stage *stage, const char *verb,
     bool is_warm = stage->said_hello && is_accepted(x);
     if (!is_warm) {
         if (stage->said_hello && go_cold(x, stage->directory, verb) < 0)
-            return 1;
+            return failure_code;
         /* When it is gone already, the read that follows says so. */
         send_hello(x->planner, x->umask, argc, argv, environ);
     }
@@ -213,10 +218,12 @@ int main(int argc, char **argv)
     executor_init(&x);
     const char *verb = verb_of(argc, argv);
     bool enters = verb_enters_container(verb);
+    if (!strcmp(verb, "exec"))
+        failure_code = EXEC_FAILED;
     if (!strcmp(verb, "planner")) {
         if (find_own_directory(stage.directory, sizeof stage.directory) == 0)
             execute_resident_planner(stage.directory, argc, argv);
-        return 1;
+        return failure_code;
     }
     bool is_sealed_copy = take_stage(environ, &stage);
     x.umask = umask(022);
@@ -226,11 +233,11 @@ int main(int argc, char **argv)
         x.planner_pid = stage.planner;
     } else {
         if (find_planner(&x, &stage, verb, argc, argv) < 0)
-            return 1;
+            return failure_code;
         if (enters) {
             execute_sealed(argv, &stage);
             reap_planner(&x);
-            return 1;
+            return failure_code;
         }
     }
     prctl(PR_SET_NAME, "orun", 0, 0, 0);

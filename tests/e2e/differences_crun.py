@@ -140,6 +140,16 @@ _EXEC = (
         ("test_exec.py::test_cap_adds_a_capability", "test_exec.py::test_an_unknown_capability_is_refused"),
     ),
     Difference(
+        "exits with 1 where an `exec` fails on the host's side (runc: 255), and with 64 for an unknown flag (runc: 1)",
+        (
+            "test_exec.py::test_a_failed_exec_is_told_from_a_program_that_fails[]",
+            "test_exec.py::test_a_failed_exec_is_told_from_a_program_that_fails[--user nobody-we-know true]",
+            "test_exec.py::test_a_failed_exec_is_told_from_a_program_that_fails[--process /no-such-file]",
+            "test_exec.py::test_exec_in_a_container_that_cannot_is_told_from_a_program_that_fails",
+            "test_exec.py::test_a_wrong_command_line_of_exec_exits_with_1",
+        ),
+    ),
+    Difference(
         "has no `exec --additional-gids`",
         ("test_exec.py::test_additional_gids_are_added",),
     ),

@@ -45,7 +45,7 @@ class Outcome:
         return self
 
     def refused(self) -> Outcome:
-        """This outcome, which must be a refusal: of orun that is exit code 1."""
+        """This outcome, which must be a refusal: of orun that is exit code 1, and 255 of its `exec`."""
         assert self.code in self._refusals, f"not refused: {self!r}"
         return self
 
@@ -123,7 +123,7 @@ class Runtime:
 
     def __init__(self, program: Path, directory: Path, *, token: str, is_orun: bool, planner: str = "cold") -> None:
         self.program = program
-        self._refusals = (1,) if is_orun else _REFUSALS_OF_PEERS
+        self._is_orun = is_orun
         self.directory = directory
         self.root = directory / "root"
         self.token = token
@@ -168,7 +168,9 @@ class Runtime:
                 env=self.environment | (env or {}),
             )
         keep(process.pid)
-        call = Call(command, process, out_path, err_path, refusals=self._refusals)
+        ours = (255,) if "exec" in arguments else (1,)
+        refusals = ours if self._is_orun else _REFUSALS_OF_PEERS
+        call = Call(command, process, out_path, err_path, refusals=refusals)
         self._calls.append(call)
         return call
 

@@ -66,6 +66,40 @@ def test_a_missing_program_is_named(running: Container) -> None:
     assert "no-such-program" in outcome.err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("no-such-program",),
+        ("/etc/passwd",),
+        ("--cwd", "/no-such-directory", "true"),
+        ("--user", "nobody-we-know", "true"),
+        ("--env", "NO_VALUE", "true"),
+        ("--process", "/no-such-file"),
+    ],
+    ids=" ".join,
+)
+def test_a_failed_exec_is_told_from_a_program_that_fails(running: Container, words: tuple[str, ...]) -> None:
+    flags, command = words[: len(words) // 2 * 2], words[len(words) // 2 * 2 :]
+    assert running.exec(*command, flags=flags).code == 255
+    assert running.exec_sh("exit 1").code == 1
+
+
+def test_exec_in_a_container_that_cannot_is_told_from_a_program_that_fails(container: Container) -> None:
+    assert container.exec("true").code == 255
+    container.run_detached()
+    container.runtime.call("pause", container.id).check()
+    assert container.exec("true").code == 255
+    container.runtime.call("resume", container.id).check()
+    container.stop()
+    assert container.exec("true").code == 255
+
+
+def test_a_wrong_command_line_of_exec_exits_with_1(running: Container) -> None:
+    assert running.exec("true", flags=("--no-such-flag",)).code == 1
+    assert running.runtime.call("exec").code == 1
+
+
 def test_exec_in_a_stopped_container_is_refused(running: Container) -> None:
     running.stop()
     outcome = running.exec("true")

@@ -154,6 +154,7 @@ def test_a_failure_nobody_explains_is_printed_raw(front: Front) -> None:
 def test_a_planner_that_ends_early_is_named(front: Front) -> None:
     (front.directory / "exit").write_text("5")
     assert front.run("create", "c") == Outcome(1, "", "orun: the planner ended before it answered (exit status 5)\n")
+    assert front.run("exec", "c", "sh").code == 255
 
 
 def test_a_missing_planner_is_one_clear_line(front: Front) -> None:

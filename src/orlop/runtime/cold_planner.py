@@ -48,7 +48,8 @@ def _tell(connection: object, error: BaseException) -> None:
     traceback.print_exc()
     try:
         connection.exit(  # type: ignore[attr-defined]  # a Connection, whose module is imported by `main`
-            1, stderr=f"orun: internal error: {type(error).__name__}: {error}; please report it\n"
+            connection.failure_code,  # type: ignore[attr-defined]
+            stderr=f"orun: internal error: {type(error).__name__}: {error}; please report it\n",
         )
     except Exception:  # noqa: BLE001 (the executor is gone)
         posix._exit(1)

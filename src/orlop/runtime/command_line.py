@@ -28,12 +28,20 @@ class Flag:
 
 
 class Verb:
-    """One verb: how it is called, and what its flags are."""
+    """One verb: how it is called, what its flags are, and the exit code of its failures."""
 
-    __slots__ = ("arguments", "flags", "help", "maximum", "minimum", "name")
+    __slots__ = ("arguments", "failure_code", "flags", "help", "maximum", "minimum", "name")
 
     def __init__(
-        self, name: str, arguments: str, text: str, flags: Sequence[Flag], *, minimum: int, maximum: int | None
+        self,
+        name: str,
+        arguments: str,
+        text: str,
+        flags: Sequence[Flag],
+        *,
+        minimum: int,
+        maximum: int | None,
+        failure_code: int = 1,
     ) -> None:
         self.name = name
         self.arguments = arguments
@@ -41,6 +49,7 @@ class Verb:
         self.flags = flags
         self.minimum = minimum
         self.maximum = maximum  # None: any number
+        self.failure_code = failure_code
 
 
 class Options:

@@ -105,6 +105,7 @@ def _dispatch(connection: Connection, hello: Hello, log: Log, options: Options, 
         return Answer(verb_help(verb))
     check_arguments(verb, arguments)
     call = Call(connection=connection, hello=hello, log=log, global_options=options, options=flags, arguments=arguments)
+    connection.failure_code = verb.failure_code
     try:
         answer: Answer | None = module.run(call)
     finally:
@@ -150,7 +151,7 @@ def _fail(connection: Connection, log: Log, error: OrlopError, before: Sequence[
         log.write("error", text)
     except OSError as failure:
         text += f" (and the log cannot be written: {failure})"
-    connection.exit(1, stderr=f"{debug}orun: {text}\n")
+    connection.exit(connection.failure_code, stderr=f"{debug}orun: {text}\n")
 
 
 def _log_warnings(connection: Connection, log: Log) -> None:

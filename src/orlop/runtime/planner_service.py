@@ -202,7 +202,7 @@ def _serve_accepted(connection: Connection, hello: Hello) -> None:
 
         traceback.print_exc()
         text = f"orun: internal error: {type(error).__name__}: {error}; please report it\n"
-        connection.exit(1, stderr=text)
+        connection.exit(connection.failure_code, stderr=text)
 
 
 def _preload() -> None:

@@ -76,11 +76,12 @@ class Connection:
     the executor's own directory there.
     """
 
-    __slots__ = ("_fd", "proc", "trace", "warnings")
+    __slots__ = ("_fd", "failure_code", "proc", "trace", "warnings")
 
     def __init__(self, fd: int, proc: str = "/proc/self") -> None:
         self._fd = fd
         self.proc = proc
+        self.failure_code = 1  # what the executor is to exit with when the request fails
         self.trace: Trace | None = None  # of this request, when --trace asks for one
         self.warnings: list[tuple[Plan, Report]] = []
 

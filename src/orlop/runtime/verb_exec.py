@@ -46,6 +46,7 @@ VERB = Verb(
     ),
     minimum=1,
     maximum=None,
+    failure_code=255,  # as runc does: with 1 it could be the program's own
 )
 
 # Flags, the first that is given counts, and the field that they set.

@@ -309,7 +309,7 @@ def test_a_paused_container_is_entered_only_when_that_is_said(
 
 def test_a_stopped_container_cannot_be_entered(orun: Orun, stopped: Sample) -> None:
     outcome = orun("exec", stopped.id, "ls")
-    assert (outcome.code, outcome.plans) == (1, [])
+    assert (outcome.code, outcome.plans) == (255, [])
     assert outcome.err == 'orun: cannot exec in container "web": it is stopped; exec needs a running container\n'
 
 
