@@ -128,6 +128,14 @@ def test_the_log_is_appended_to(container: Container, directory: Path) -> None:
     assert len(log.read_text().splitlines()) >= 2
 
 
+@pytest.mark.parametrize("verb", ["list", "run"])
+def test_a_log_that_cannot_be_opened_is_an_error(container: Container, directory: Path, verb: str) -> None:
+    words = ("-b", str(container.bundle.write()), container.id) if verb == "run" else ()
+    outcome = container.runtime.call("--log", directory / "none/log", verb, *words).refused()
+    assert "none/log" in outcome.err
+    assert outcome.out == ""
+
+
 def test_an_error_stands_on_stderr_too(container: Container, directory: Path) -> None:
     assert container.runtime.call("--log", directory / "log", "state", container.id).says_unknown
 

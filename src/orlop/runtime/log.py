@@ -9,20 +9,30 @@ from orlop.runtime.state_directory import timestamp
 
 
 class Log:
-    """Appends one line per message, in logrus' shape (the one that runc's callers parse). No path: keeps nothing."""
+    """Appends one line per message, in logrus' shape (the one that runc's callers parse). No path: keeps nothing.
 
-    __slots__ = ("_mode", "_path", "is_debug", "is_json")
+    The file is made, as runc makes it, and open until `close`: who looks there for an error must not look in vain.
+    """
+
+    __slots__ = ("_fd", "is_debug", "is_json")
 
     def __init__(self, path: str | None, *, is_json: bool = False, is_debug: bool = False, umask: int = 0o022) -> None:
-        self._path = path
-        self._mode = 0o644 & ~umask
+        """Raises OSError when it cannot be opened."""
+        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
+        self._fd = posix.open(path, flags, 0o644 & ~umask) if path else -1
         self.is_json = is_json
         self.is_debug = is_debug
 
     @property
     def has_file(self) -> bool:
         """Whether there is a log to write to."""
-        return self._path is not None
+        return self._fd >= 0
+
+    def close(self) -> None:
+        """Close the file; the log keeps nothing from now on."""
+        if self._fd >= 0:
+            posix.close(self._fd)
+            self._fd = -1
 
     def line(self, level: str, message: str) -> str:
         """A message as it stands in the log, with its newline."""
@@ -34,14 +44,8 @@ class Log:
 
     def write(self, level: str, message: str) -> None:
         """Append a message; debug ones only with --debug. Does nothing without a log file."""
-        if self._path is None or (level == "debug" and not self.is_debug):
-            return
-        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
-        fd = posix.open(self._path, flags, self._mode)
-        try:
-            posix.write(fd, self.line(level, message).encode("utf-8", "backslashreplace"))
-        finally:
-            posix.close(fd)
+        if self._fd >= 0 and (level != "debug" or self.is_debug):
+            posix.write(self._fd, self.line(level, message).encode("utf-8", "backslashreplace"))
 
 
 def one_line(text: str) -> str:

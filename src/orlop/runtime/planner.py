@@ -75,6 +75,8 @@ def serve(connection: Connection, hello: Hello) -> bool:
         _fail(connection, log, InvalidArgument("the input is nested too deeply"))
     except OSError as error:
         _fail(connection, log, _of_os_error(error))
+    finally:
+        log.close()
     return is_answered
 
 
@@ -128,7 +130,14 @@ def _open_log(options: Options, hello: Hello) -> Log:
     path = options.text("log")
     if path and not path.startswith("/"):
         path = f"{hello.cwd}/{path}"
-    return Log(path or None, is_json=form == "json", is_debug=options.flag("debug"), umask=hello.umask)
+    try:
+        return Log(path or None, is_json=form == "json", is_debug=options.flag("debug"), umask=hello.umask)
+    except OSError as error:
+        from orlop.linux.errno_text import errno_name_and_text
+
+        name, text = errno_name_and_text(error.errno or 0)
+        message = f"--log: open {path}: {name} ({text})"
+        raise InvalidArgument(message, hint="give a file in a directory that exists") from error
 
 
 def _check_log_format(options: Options) -> None:

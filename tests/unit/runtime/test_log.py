@@ -39,7 +39,7 @@ def test_it_is_known_whether_there_is_a_file(tmp_path: Path) -> None:
 
 def test_debug_only_when_asked(tmp_path: Path) -> None:
     Log(str(tmp_path / "log"), is_json=False, is_debug=False).write("debug", "x")
-    assert not (tmp_path / "log").exists()
+    assert (tmp_path / "log").read_text(encoding="utf-8") == ""
     Log(str(tmp_path / "log"), is_json=False, is_debug=True).write("debug", "x")
     assert "level=debug" in (tmp_path / "log").read_text(encoding="utf-8")
 
@@ -84,6 +84,15 @@ def test_a_message_that_is_not_utf_8_is_written_all_the_same(tmp_path: Path) -> 
     assert 'msg="a\\udcffb"' in (tmp_path / "log").read_text("ascii")
 
 
-def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_is_an_error_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        Log(str(tmp_path / "none" / "log"), is_json=False, is_debug=False).write("error", "x")
+        Log(str(tmp_path / "none" / "log"))
+
+
+def test_a_log_that_is_closed_keeps_nothing(tmp_path: Path) -> None:
+    log = Log(str(tmp_path / "log"))
+    log.close()
+    log.close()
+    log.write("error", "x")
+    assert not log.has_file
+    assert (tmp_path / "log").read_text(encoding="utf-8") == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +17,6 @@ from .fake_executor import DONE, FAIL, WARN, frame, hello, report
 from .samples import sample_config
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .conftest import Orun
     from .fake_executor import ExecutorEnd
     from .samples import Sample
@@ -139,17 +138,29 @@ def test_the_log_has_the_message_of_stderr(orun: Orun, tmp_path: Path, form: str
         assert line.endswith(f' level=error msg="{message}"\n')
 
 
-def test_a_success_leaves_no_log(orun: Orun, tmp_path: Path) -> None:
-    assert orun("--log", "log", "list").code == 0
-    assert not (tmp_path / "log").exists()
+def test_a_success_leaves_an_empty_log_and_no_fd(orun: Orun, tmp_path: Path) -> None:
+    fds = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        assert orun("--log", "log", "list").code == 0
+    assert (tmp_path / "log").read_bytes() == b""
+    assert len(list(Path("/proc/self/fd").iterdir())) == fds
 
 
-def test_a_log_that_cannot_be_written_does_not_hide_the_error(orun: Orun, tmp_path: Path) -> None:
-    outcome = orun("--log", "none/log", "state", "web")
+def test_a_log_that_cannot_be_opened_is_an_error(orun: Orun, tmp_path: Path) -> None:
+    outcome = orun("--log", "none/log", "list")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == (
+        f"orun: --log: open {tmp_path}/none/log: ENOENT (No such file or directory);"
+        " give a file in a directory that exists\n"
+    )
+
+
+def test_a_log_that_cannot_be_written_does_not_hide_the_error(orun: Orun) -> None:
+    outcome = orun("--log", "/dev/full", "state", "web")
     assert outcome.code == 1
     assert outcome.err == (
-        'orun: container "web" does not exist; see orun list (and the log cannot be written: [Errno 2] No such file'
-        f" or directory: '{tmp_path}/none/log')\n"
+        'orun: container "web" does not exist; see orun list (and the log cannot be written: [Errno 28] No space left'
+        " on device)\n"
     )
 
 
