@@ -95,6 +95,10 @@ _COMMAND_LINE = (
         "`update --memory -1` leaves the limit of memory and swap, and so fails where there is one (runc lifts both)",
         ("test_update.py::test_memory_without_a_limit_is_without_one_of_swap",),
     ),
+    Difference(
+        "takes no terminal but stdin for the caller's (runc: any of the three streams, or the controlling one)",
+        ("test_terminal.py::test_a_terminal_that_is_only_the_controlling_one_will_do",),
+    ),
     Difference("has no `run --keep`", ("test_run.py::test_run_keep_leaves_a_stopped_container",)),
     Difference("has no `run --rm`", ("test_run.py::test_run_accepts_rm",)),
     Difference("has no `--pidfd-socket`", ("test_terminal.py::test_create_sends_a_pidfd",)),

@@ -177,6 +177,29 @@ def test_exec_tty_as_another_user_can_open_it(container: Container, on_terminal:
     assert call.wait() == 0
 
 
+def test_a_terminal_in_the_foreground_without_one_of_the_caller_is_refused(container: Container) -> None:
+    container.runtime.prefix = ["setsid"]
+    container.config["process"]["terminal"] = True
+    container.run("sh").refused()
+    assert not container.exists()
+    container.config["process"]["terminal"] = False
+    container.run_detached()
+    container.exec("sh", flags=("--tty",)).refused()
+    container.runtime.prefix = []
+
+
+def test_a_terminal_that_is_only_the_controlling_one_will_do(container: Container, on_terminal: Spawn) -> None:
+    container.config["process"] |= {"terminal": True, "args": ["tty"]}
+    orun = " ".join(container.runtime.command)
+    path = container.runtime.directory / "said"
+    script = f"{orun} run --bundle {container.bundle.write()} {container.id} </dev/null >{path} 2>&1; echo code $?"
+    container.runtime.prefix = ["sh", "-c", script]
+    call = on_terminal()
+    container.runtime.prefix = []
+    call.screen.wait_for(r"code 0")
+    assert path.read_text(encoding="utf-8") == "/dev/pts/0\n"
+
+
 def test_create_sends_the_terminal(container: Container, console_socket: FdSocket) -> None:
     container.config["process"]["terminal"] = True
     script = "tty; read line; echo got $line; stty size"

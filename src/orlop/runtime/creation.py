@@ -229,6 +229,10 @@ def _check_terminal(call: Call, config: dict[str, Any], *, is_detached: bool) ->
             "config.json: process.terminal: a container in the background needs somebody to take its terminal",
             hint="give --console-socket, or set process.terminal to false",
         )
+    if terminal and not is_detached and not socket:
+        from orlop.runtime.caller_terminal import refuse_without_terminal
+
+        refuse_without_terminal(call.hello, "config.json: process.terminal", "set it to false")
     if socket and not (terminal and is_detached):
         raise InvalidArgument(
             "--console-socket: there is no terminal to send"

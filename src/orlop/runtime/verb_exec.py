@@ -209,6 +209,11 @@ def _check_terminal(call: Call, process: dict[str, Any]) -> None:
     if detached and terminal and not socket:
         raise InvalidArgument("--tty: a process in the background needs somebody to take its terminal",
                               hint="give --console-socket")  # fmt: skip
+    if terminal and not detached and not socket:
+        from orlop.runtime.caller_terminal import refuse_without_terminal
+
+        place = "--tty" if options.flag("tty") else f"{call.path(options.text('process'))}: terminal"
+        refuse_without_terminal(call.hello, place, "do without")
     if socket and not (terminal and detached):
         raise InvalidArgument(
             "--console-socket: there is no terminal to send" if not terminal else "--console-socket: needs --detach",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -89,9 +90,21 @@ def orun(root: Path, tmp_path: Path) -> Orun:
 @pytest.fixture
 def child() -> Iterator[subprocess.Popen[bytes]]:
     """A process that waits for its end."""
-    with subprocess.Popen([sys.executable, "-I", "-S", "-c", "input()"], stdin=subprocess.PIPE) as process:
+    command, none = [sys.executable, "-I", "-S", "-c", "input()"], subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=none, stderr=none, start_new_session=True) as process:
         yield process
         process.kill()
+
+
+@pytest.fixture
+def pty_holder() -> Iterator[int]:
+    """The pid of a process whose stdin is a terminal."""
+    master, slave = os.openpty()
+    with subprocess.Popen(["sleep", "1000"], stdin=slave, stdout=subprocess.DEVNULL) as process:
+        yield process.pid
+        process.kill()
+    os.close(slave)
+    os.close(master)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from .fake_executor import FAIL, report
 from .samples import make_sample, sample_config
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
@@ -131,10 +132,10 @@ def test_a_bundle_that_does_not_exist_is_named(orun: Orun, tmp_path: Path) -> No
     ],
 )
 def test_a_terminal_and_its_socket_go_together(
-    orun: Orun, bundle: Callable[..., None], words: list[str], terminal: bool, message: str
+    orun: Orun, bundle: Callable[..., None], words: list[str], terminal: bool, message: str, pty_holder: int
 ) -> None:
     bundle({"terminal": terminal})
-    outcome = orun(*words, "web")
+    outcome = orun(*words, "web", pid=pty_holder)
     assert outcome.err == message
     assert len(outcome.plans) == (0 if message else 1)
 
@@ -152,6 +153,15 @@ def test_who_took_the_id_meanwhile_is_told_and_not_what_of_theirs_is_in_the_way(
     outcome = orun("create", "web")
     assert outcome.plans == []
     assert outcome.err == 'orun: container "web" exists already; choose another id, or delete it first\n'
+
+
+def test_in_the_foreground_a_terminal_needs_one_of_the_caller(
+    orun: Orun, bundle: Callable[..., None], child: subprocess.Popen[bytes]
+) -> None:
+    bundle({"terminal": True})
+    outcome = orun("run", "web", pid=child.pid)
+    assert outcome.err.startswith(f"{_RUN}config.json: process.terminal: the caller has no terminal: ")
+    assert outcome.plans == []
 
 
 def test_a_taken_id_is_told_before_anything_else(orun: Orun, root: Path) -> None:

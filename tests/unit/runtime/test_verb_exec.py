@@ -261,7 +261,6 @@ def test_a_process_file_is_checked(call: Callable[..., Call], tmp_path: Path, te
     ("words", "terminal", "message"),
     [
         (["-d"], False, ""),
-        ([], True, ""),
         (["-d", "--console-socket", "/s"], True, ""),
         (
             ["-d"],
@@ -283,6 +282,21 @@ def test_a_console_socket_goes_with_a_terminal_in_the_background(
         assert _refusal(lambda: _check_terminal(call(*words, "web"), {"terminal": terminal})) == message
     else:
         _check_terminal(call(*words, "web"), {"terminal": terminal})
+
+
+@pytest.mark.parametrize(
+    ("words", "place"), [(["-t"], "--tty"), (["-p", "/p.json"], "/p.json: terminal")], ids=["flag", "file"]
+)
+def test_in_the_foreground_a_terminal_needs_one_of_the_caller(
+    call: Callable[..., Call], child: subprocess.Popen[bytes], pty_holder: int, words: list[str], place: str
+) -> None:
+    one = call(*words, "web")
+    one.hello.pid = child.pid
+    assert _refusal(lambda: _check_terminal(one, {"terminal": True})).startswith(
+        f"{place}: the caller has no terminal: "
+    )
+    one.hello.pid = pty_holder
+    _check_terminal(one, {"terminal": True})
 
 
 def test_the_plan_runs_the_command_in_the_containers_init(
