@@ -20,10 +20,6 @@ _COMMAND_LINE = (
         "takes an id that begins with a dot", ("test_threat_m.py::test_threat_m_an_id_does_not_begin_with_a_dot",)
     ),
     Difference(
-        "ignores an unknown name in `exec --cap`, with a warning",
-        ("test_exec.py::test_an_unknown_capability_is_refused",),
-    ),
-    Difference(
         "takes `exec --user +0`, and wraps numbers out of range around, 4294967296 to user 0 (CVE-2024-40635)",
         (
             "test_threat_f.py::test_threat_f_a_user_is_digits_in_range_or_refused[4294967296]",

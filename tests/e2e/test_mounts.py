@@ -108,6 +108,13 @@ def test_an_option_without_effect_is_a_warning(container: Container, source: Pat
     assert entry["msg"].endswith('.options: no effect on a bind mount: "mode=700"')
 
 
+def test_a_relative_destination_is_taken_from_the_root_and_told(container: Container) -> None:
+    container.config["mounts"].append(mount("data", "tmpfs", "tmpfs"))
+    outcome = container.run_sh("grep -c ' /data tmpfs' /proc/mounts").check()
+    assert outcome.out == "1\n"
+    assert "data" in outcome.err
+
+
 def test_a_relative_source_is_taken_from_the_bundle(container: Container) -> None:
     (container.bundle.directory / "shared").mkdir()
     (container.bundle.directory / "shared/file").write_text("beside config.json\n")

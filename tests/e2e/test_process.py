@@ -142,6 +142,11 @@ def test_an_unknown_capability_is_a_warning(container: Container, directory: Pat
     assert all('cannot be granted: "CAP_NO_SUCH"' in entry["msg"] for entry in entries)
 
 
+def test_an_unknown_capability_is_told_on_stderr_without_a_log(container: Container) -> None:
+    set_capabilities(container.config, "CAP_KILL", "CAP_NO_SUCH")
+    assert "CAP_NO_SUCH" in container.run("true").check().err
+
+
 def test_each_capability_set_is_its_own(container: Container) -> None:
     container.config["process"]["capabilities"] = {
         "bounding": ["CAP_CHOWN", "CAP_KILL", "CAP_NET_RAW", "CAP_MKNOD"],

@@ -4,31 +4,11 @@ from __future__ import annotations
 
 import posix
 
-from orlop.errors import InvalidArgument
 from orlop.oci.config_names import CAPABILITY_NAMES
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _NUMBER_MAX_BYTES = 32
 
 CAPABILITY_BITS = {name: 1 << number for number, name in enumerate(CAPABILITY_NAMES)}
-
-
-def mask_of(names: Iterable[str]) -> int:
-    """The bit mask of capability names.
-
-    Raises:
-        InvalidArgument: a name that is no capability.
-    """
-    mask = 0
-    for name in names:
-        bit = CAPABILITY_BITS.get(name)
-        if bit is None:
-            raise InvalidArgument(f'"{name}" is no capability', hint="see capabilities(7); names begin with CAP_")
-        mask |= bit
-    return mask
 
 
 def read_capability_mask() -> int:

@@ -185,6 +185,9 @@ class MountCompiler:
         options = parse_mount_options(mount.get("options") or ())
         field = f"mounts[{index}] ({path})"
         kind = mount.get("type") or ""
+        if mount["destination"][0] != "/":
+            relative = shown(mount["destination"])
+            self._plan.warnings.append(f"mounts[{index}].destination: {relative} is not absolute, and taken as {path}")
         self._check_destination(index, path, kind, is_bind=options.is_bind)
         if options.is_bind or kind == "bind":
             if options.data:

@@ -59,7 +59,7 @@ def create_container(call: Call, *, is_run: bool, is_detached: bool) -> None:
         call.state_root().refuse_taken(container_id)  # somebody was faster, and what is in the way is theirs
         raise type(error)(f"{subject}: {error.message}", hint=error.hint) from error
     for warning in plan.warnings:
-        call.log.write("warning", f"{subject.removeprefix('cannot ')}: config.json: {warning}")
+        call.warn(f"{subject.removeprefix('cannot ')}: config.json: {warning}")
     try:
         call.connection.execute(plan)
     except ExecutorFailed as failed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from orlop.errors import FailedPrecondition, InvalidArgument, OrlopError
-from orlop.linux.capabilities import mask_of
 from orlop.oci.config import validate_process
 from orlop.oci.json_codec import decode
 from orlop.plan.context import ExecRequest, HostFacts
@@ -78,7 +77,7 @@ def run(call: Call) -> None:
         subject = f'cannot exec in container "{container.container_id}"'
         raise type(error)(f"{subject}: {error.message}", hint=error.hint) from error
     for warning in plan.warnings:
-        call.log.write("warning", f'exec in container "{container.container_id}": {warning}')
+        call.warn(f'exec in container "{container.container_id}": {warning}')
     call.connection.execute(plan)
 
 
@@ -193,7 +192,6 @@ def _id(text: str, kind: str) -> int:
 
 def _with_capabilities(capabilities: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """What runc's --cap does: bounding, effective and permitted get it; ambient too where inheritable has it."""
-    mask_of(names)
     changed = {key: list(value or ()) for key, value in capabilities.items()}
     for name in names:
         for key in ("bounding", "effective", "permitted"):

@@ -83,6 +83,12 @@ def test_recursive_options_are_recursive(config: dict[str, Any], compiled: Calla
     assert last.blob == attributes_blob(MOUNT_ATTR_RDONLY)
 
 
+def test_a_relative_destination_is_a_warning(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+    config["mounts"] = [_bind("data/./x", ["bind"]), _bind("/more", ["bind"])]
+    plan = compiled(config)
+    assert plan.warnings == ['mounts[0].destination: "data/./x" is not absolute, and taken as /data/x']
+
+
 def test_options_of_a_file_system_are_a_warning_on_a_bind(
     config: dict[str, Any], compiled: Callable[..., Plan]
 ) -> None:

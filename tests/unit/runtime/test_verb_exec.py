@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orlop.errors import InvalidArgument, OrlopError
+from orlop.errors import OrlopError
 from orlop.runtime.call import Call
 from orlop.runtime.command_line import GLOBAL_FLAGS, Options, parse_flags
 from orlop.runtime.log import Log
@@ -123,9 +123,18 @@ def test_a_capability_is_added_where_runc_adds_it() -> None:
     assert before["bounding"] == ["CAP_KILL"]
 
 
-def test_a_capability_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match="CAP_NO_SUCH"):
-        _with_capabilities({}, ["CAP_NO_SUCH"])
+@pytest.mark.parametrize("has_log", [True, False])
+def test_a_capability_that_does_not_exist_is_a_warning(
+    orun: Orun, running: Sample, tmp_path: Path, has_log: bool
+) -> None:
+    outcome = orun(*(("--log", "log") if has_log else ()), "exec", "--cap", "CAP_NO_SUCH", running.id, "ls")
+    assert len(outcome.plans) == 1
+    text = "".join(text for fd, text in outcome.writes if fd == 2)
+    words = 'exec in container "web": process.capabilities.bounding: cannot be granted: "CAP_NO_SUCH"'
+    assert (f"orun: warning: {words}\n" in text) is not has_log
+    assert (tmp_path / "log").exists() is has_log
+    if has_log:
+        assert words in (tmp_path / "log").read_text(encoding="utf-8").replace('\\"', '"')
 
 
 _V1 = {"cpu,cpuacct": "/cg/cpu/web", "memory": "/cg/memory/web", "name=systemd": "/cg/systemd/web"}
