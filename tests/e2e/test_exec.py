@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .cgroup_files import cgroup_of
-from .config import DEFAULT_CAPABILITIES, set_capabilities
-from .marks import orun_only
+from .config import DEFAULT_CAPABILITIES, remove_namespace, set_capabilities
+from .marks import cold_only, orun_only
 from .orphans import reap
 from .proc_status import capability_mask, namespace_of, status_fields
 from .waiting import is_alive, wait_for_exit, wait_until
@@ -315,3 +315,29 @@ def test_a_process_file_that_is_a_directory_is_refused(running: Container) -> No
     assert "is a directory" in outcome.err.lower()
     if running.runtime.program.name == "orun":
         assert f"--process: read {running.runtime.directory}: EISDIR" in outcome.err
+
+
+@orun_only("runc's exec is in the files of the host")
+@cold_only("a resident planner serves nobody with another root")
+def test_exec_of_a_caller_in_a_chroot_is_in_the_container(container: Container, directory: Path) -> None:
+    """Its root directory is not the root of its mount namespace, so the container's is not either."""
+    root = directory / "chroot"
+    root.mkdir()
+    container.runtime.enter_mount_namespace(f"mount --rbind / {root}")
+    container.runtime.prefix += ["chroot", str(root)]
+    container.run_detached()
+    (container.rootfs / "marker").touch()
+    assert container.exec("ls", "/marker").check().lines == ["/marker"]
+    assert container.exec("ls", str(root)).code != 0
+
+
+@orun_only("runc's exec is in the files of the host")
+def test_exec_in_a_container_without_a_mount_namespace_is_in_its_root(container: Container) -> None:
+    remove_namespace(container.config, "mount")
+    container.config["mounts"] = []
+    container.config["root"]["readonly"] = False
+    for key in ("maskedPaths", "readonlyPaths"):
+        container.config["linux"].pop(key, None)
+    container.run_detached()
+    (container.rootfs / "marker").touch()
+    assert container.exec("ls", "/marker").check().lines == ["/marker"]

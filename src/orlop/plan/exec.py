@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from errno import ECONNREFUSED, EINVAL, ENOENT, EPERM, ESRCH
+from posix import O_DIRECTORY
 
-from orlop.linux.flags import CLONE_NEWPID
+from orlop.linux.flags import CLONE_NEWPID, O_PATH
 from orlop.plan.builder import Plan, u32_blob
 from orlop.plan.cgroups import join_existing_cgroup
 from orlop.plan.create import SUPERVISE_TERMINAL
@@ -77,7 +78,11 @@ def compile_exec(container_id: str, config: dict[str, Any], facts: HostFacts, re
 def _join_namespaces(plan: Plan, request: ExecRequest, kinds: set[str], cgroup_slot: int) -> None:
     pidfd = plan.slot()
     outer, inner = plan.outer, plan.inner
-    outer.about("container's init", {ESRCH: "it has ended"})
+    outer.about("container's init", {ESRCH: "it has ended", ENOENT: "it has ended"})
+    # The root of a mount namespace is the container's only where the runtime itself had no other root: in a chroot, or
+    # without a mount namespace, joining alone leaves the new process in the files of the host.
+    root = plan.slot()
+    outer.add("open", fd=root, s0=f"/proc/{request.init_pid}/root", n0=O_PATH | O_DIRECTORY)
     outer.add("pidfd_open", fd=pidfd, n0=request.init_pid, n1=request.init_start_time)
     hints = {ESRCH: "the container has ended", EINVAL: "the kernel is older than 5.8", EPERM: "the caller may not"}
     outer.about("linux.namespaces", hints)
@@ -92,5 +97,8 @@ def _join_namespaces(plan: Plan, request: ExecRequest, kinds: set[str], cgroup_s
     if flags:
         inner.about("linux.namespaces", hints)
         inner.add("setns", fd=pidfd, n0=flags, s0="of init")
+    inner.about("root")
+    inner.add("chroot", at=root)
     inner.about("linux.namespaces")
+    inner.add("close", fd=root)
     inner.add("close", fd=pidfd)
