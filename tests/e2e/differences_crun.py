@@ -106,6 +106,10 @@ _COMMAND_LINE = (
             "test_mounts.py::test_a_relative_destination_is_taken_from_the_root_and_told",
         ),
     ),
+    Difference(
+        "lists nothing with `--rootless=true`, and has no `--criu`",
+        ("test_command_line.py::test_how_cgroups_are_made_matters_to_no_other_verb",),
+    ),
     Difference("has no `run --keep`", ("test_run.py::test_run_keep_leaves_a_stopped_container",)),
     Difference("has no `run --rm`", ("test_run.py::test_run_accepts_rm",)),
     Difference("has no `--pidfd-socket`", ("test_terminal.py::test_create_sends_a_pidfd",)),

@@ -101,6 +101,23 @@ def test_the_systemd_driver_is_refused(container: Container) -> None:
     assert len(outcome.err.splitlines()) == 1
 
 
+def test_how_cgroups_are_made_matters_to_no_other_verb(container: Container) -> None:
+    container.create().check()
+    for flags in (("--rootless=true",), ("--criu", "/no/criu")):
+        assert container.id in container.runtime.call(*flags, "list", "-q").check().lines
+        container.runtime.call(*flags, "state", container.id).check()
+        container.runtime.call(*flags, "exec", container.id, "true").check()
+        container.runtime.call(*flags, "kill", container.id, "0").check()
+    container.runtime.call("--rootless=true", "delete", container.id).check()
+
+
+@orun_only("runc needs a systemd that runs")
+def test_the_systemd_driver_is_no_matter_of_a_container_that_exists(container: Container) -> None:
+    container.create().check()
+    for words in (("list",), ("state", container.id), ("start", container.id), ("delete", "-f", container.id)):
+        container.runtime.call("--systemd-cgroup", *words).check()
+
+
 def test_the_log_as_json_has_the_error(container: Container, directory: Path) -> None:
     log = directory / "log.json"
     words = ("--log", log, "--log-format", "json")

@@ -111,6 +111,7 @@ GLOBAL_FLAGS = (
     Flag("root", TEXT, "directory that holds the state of containers (default: /run/orun)"),
     Flag("systemd-cgroup", BOOL, "let systemd manage cgroups (not supported yet)"),
     Flag("rootless", TEXT, 'ignore cgroup permission errors: "true", "false" or "auto" (only "false" and "auto" yet)'),
+    Flag("criu", TEXT, "no effect (path of criu, until runc 1.1)", hidden=True),
     Flag(
         "trace",
         TEXT,

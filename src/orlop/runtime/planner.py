@@ -46,6 +46,10 @@ _NOT_YET = {
     "restore": "checkpoint and restore come with a later release",
 }
 
+# Who asks for another way to make cgroups is refused by these. Engines say it to every verb, and to the others, about
+# containers whose cgroups are there, it makes no difference.
+_MAKES_CGROUPS = ("create", "run", "explain")
+
 
 def serve(connection: Connection, hello: Hello) -> bool:
     """Answer one request, to the last message. False when the answer was an error."""
@@ -94,10 +98,8 @@ def _dispatch(connection: Connection, hello: Hello, log: Log, options: Options, 
     name = words[0]
     if name not in VERBS:
         _refuse_verb(name)
-    if options.flag("systemd-cgroup"):
-        raise NotImplementedFeature("--systemd-cgroup: not supported by this version of orun", hint="use cgroupfs")
-    if options.text("rootless") not in ("", "false", "auto"):
-        raise NotImplementedFeature("--rootless: not supported by this version of orun", hint="run as root")
+    if name in _MAKES_CGROUPS:
+        _refuse_other_drivers(options)
     module = __import__(f"orlop.runtime.{VERBS[name][0]}", fromlist=["VERB"])
     verb = module.VERB
     flags, arguments = parse_flags((*verb.flags, HELP_FLAG), words[1:], verb.name)
@@ -113,6 +115,13 @@ def _dispatch(connection: Connection, hello: Hello, log: Log, options: Options, 
     finally:
         call.release()
     return answer
+
+
+def _refuse_other_drivers(options: Options) -> None:
+    if options.flag("systemd-cgroup"):
+        raise NotImplementedFeature("--systemd-cgroup: not supported by this version of orun", hint="use cgroupfs")
+    if options.text("rootless") not in ("", "false", "auto"):
+        raise NotImplementedFeature("--rootless: not supported by this version of orun", hint="run as root")
 
 
 def _refuse_verb(name: str) -> NoReturn:

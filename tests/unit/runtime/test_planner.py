@@ -81,8 +81,8 @@ def test_the_version_has_several_names(orun: Orun, flag: str) -> None:
             ["restore"],
             "restore: not supported by this version of orun; checkpoint and restore come with a later release",
         ),
-        (["--systemd-cgroup", "list"], "--systemd-cgroup: not supported by this version of orun; use cgroupfs"),
-        (["--rootless", "true", "list"], "--rootless: not supported by this version of orun; run as root"),
+        (["--systemd-cgroup", "run", "c"], "--systemd-cgroup: not supported by this version of orun; use cgroupfs"),
+        (["--rootless", "true", "create", "c"], "--rootless: not supported by this version of orun; run as root"),
         (["--log-format", "xml", "list"], '--log-format: "xml" is no log format; use text or json'),
         (["--rot", "/x", "list"], "orun: unknown flag --rot; did you mean --root?"),
         (["list", "--quite"], "list: unknown flag --quite; did you mean --quiet?"),
@@ -103,7 +103,16 @@ def test_an_error_is_one_line_and_the_exit_code_is_1(orun: Orun, words: list[str
 
 
 @pytest.mark.parametrize(
-    "words", [["--rootless", "false"], ["--rootless=auto"], ["--systemd-cgroup=false"], ["--debug"]]
+    "words",
+    [
+        ["--rootless", "false"],
+        ["--rootless=auto"],
+        ["--rootless=true"],
+        ["--systemd-cgroup=false"],
+        ["--systemd-cgroup"],
+        ["--criu", "x"],
+        ["--debug"],
+    ],
 )
 def test_global_flags_that_change_nothing_are_taken(orun: Orun, words: list[str]) -> None:
     outcome = orun(*words, "list", "-q")
