@@ -21,6 +21,7 @@ _COMMAND_LINE = (
             "test_lifecycle.py::test_an_unknown_id_is_an_error[events]",
             "test_events.py::test_stats_are_one_line_with_the_keys_of_runc",
             "test_events.py::test_stats_tell_the_limits",
+            "test_events.py::test_stats_have_every_cpu_and_the_cpuset",
             "test_events.py::test_events_come_at_the_interval_until_the_container_is_gone",
             "test_events.py::test_an_out_of_memory_kill_is_an_event",
         ),

@@ -26,6 +26,28 @@ def test_stats_are_one_line_with_the_keys_of_runc(container: Container) -> None:
     assert data["memory"]["raw"].keys() & {"rss", "anon"}  # v1, v2
 
 
+def test_stats_have_every_cpu_and_the_cpuset(container: Container) -> None:
+    container.config["linux"]["resources"]["cpu"] = {"cpus": "0"}
+    container.run_detached()
+    data = json.loads(container.runtime.call("events", "--stats", container.id).check().out)["data"]
+    usage = data["cpu"]["usage"]
+    assert len(usage["percpu_kernel"]) == len(usage["percpu_user"]) == len(usage["percpu"])
+    assert data["cpuset"]["cpus"] == [0]
+    assert set(data["cpuset"]) == {
+        "cpus",
+        "mems",
+        "cpu_exclusive",
+        "mem_hardwall",
+        "mem_exclusive",
+        "memory_migrate",
+        "memory_spread_page",
+        "memory_spread_slab",
+        "memory_pressure",
+        "sched_load_balance",
+        "sched_relax_domain_level",
+    }
+
+
 def test_stats_tell_the_limits(container: Container) -> None:
     container.config["linux"]["resources"] |= {"memory": {"limit": 64 << 20}, "pids": {"limit": 50}}
     container.run_detached()

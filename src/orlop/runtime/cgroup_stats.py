@@ -21,7 +21,7 @@ def read_stats(cgroup_paths: dict[str, str]) -> dict[str, Any]:
         cpu, memory, pids = _cpu_v2(unified), _memory_v2(unified), _pids(unified)
     return {
         "cpu": cpu,
-        "cpuset": {},
+        "cpuset": _cpuset_v1(controllers.get("cpuset")),
         "memory": memory,
         "pids": pids,
         "blkio": {},
@@ -57,6 +57,7 @@ def _cpu_v1(controllers: dict[str, str]) -> dict[str, Any]:
         "usage": {
             "total": _number(f"{usage}/cpuacct.usage"),
             "percpu": [int(word) for word in _text(f"{usage}/cpuacct.usage_percpu").split()],
+            **_percpu_modes(usage),
             "kernel": ticks.get("system", 0) * _CLOCK_TICK_NS,
             "user": ticks.get("user", 0) * _CLOCK_TICK_NS,
         },
@@ -66,6 +67,49 @@ def _cpu_v1(controllers: dict[str, str]) -> dict[str, Any]:
             "throttledTime": periods.get("throttled_time", 0),
         },
     }
+
+
+def _percpu_modes(directory: str) -> dict[str, list[int]]:
+    """Kernel and user time of each CPU, of lines `cpu user system` behind a heading."""
+    rows = [line.split() for line in _text(f"{directory}/cpuacct.usage_all").splitlines()[1:]]
+    if not rows:
+        return {}
+    return {"percpu_kernel": [int(row[2]) for row in rows], "percpu_user": [int(row[1]) for row in rows]}
+
+
+_CPUSET_NUMBERS = (
+    "cpu_exclusive",
+    "mem_hardwall",
+    "mem_exclusive",
+    "memory_migrate",
+    "memory_spread_page",
+    "memory_spread_slab",
+    "memory_pressure",
+    "sched_load_balance",
+    "sched_relax_domain_level",
+)
+
+
+def _cpuset_v1(directory: str | None) -> dict[str, Any]:
+    if directory is None:
+        return {}
+    stats: dict[str, Any] = {}
+    for key, file in (("cpus", "cpuset.cpus"), ("mems", "cpuset.mems")):
+        numbers = _listed(_text(f"{directory}/{file}").strip())
+        if numbers:
+            stats[key] = numbers
+    for name in _CPUSET_NUMBERS:
+        stats[name] = _number(f"{directory}/cpuset.{name}")
+    return stats
+
+
+def _listed(text: str) -> list[int]:
+    """The numbers of a list such as `0-2,4` (cpuset(7), List format)."""
+    numbers: list[int] = []
+    for part in text.split(",") if text else ():
+        first, _, last = part.partition("-")
+        numbers.extend(range(int(first), int(last or first) + 1))
+    return numbers
 
 
 def _cpu_v2(directory: str | None) -> dict[str, Any]:
@@ -88,7 +132,7 @@ def _memory_v1(controllers: dict[str, str]) -> dict[str, Any]:
     directory = controllers.get("memory", "")
     raw = _table(f"{directory}/memory.stat")
     return {
-        "cache": raw.get("cache", 0),
+        **_cache(raw.get("cache", 0)),
         "usage": _memory_entry_v1(directory, "memory"),
         "swap": _memory_entry_v1(directory, "memory.memsw"),
         "kernel": _memory_entry_v1(directory, "memory.kmem"),
@@ -106,10 +150,14 @@ def _memory_entry_v1(directory: str, prefix: str) -> dict[str, int]:
     }
 
 
+def _cache(number: int) -> dict[str, int]:
+    return {"cache": number} if number else {}
+
+
 def _memory_v2(directory: str | None) -> dict[str, Any]:
     raw = _table(f"{directory}/memory.stat")
     return {
-        "cache": raw.get("file", 0),
+        **_cache(raw.get("file", 0)),
         "usage": _memory_entry_v2(f"{directory}/memory"),
         "swap": _memory_entry_v2(f"{directory}/memory.swap"),
         "kernel": {"limit": 0, "failcnt": 0},
@@ -164,7 +212,7 @@ def _text(path: str) -> str:
 
 def _number(path: str) -> int:
     text = _text(path).strip()
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.removeprefix("-").isdigit() else 0
 
 
 def _table(path: str) -> dict[str, int]:

@@ -24,6 +24,7 @@ def test_v1(tmp_path: Path) -> None:
         tmp_path / "cpu",
         cpuacct__usage="12\n",
         cpuacct__usage_percpu="5 7\n",
+        cpuacct__usage_all="cpu user system\n0 2 3\n1 3 4\n",
         cpuacct__stat="user 3\nsystem 4\n",
         cpu__stat="nr_periods 1\nnr_throttled 2\nthrottled_time 3\n",
     )
@@ -39,12 +40,40 @@ def test_v1(tmp_path: Path) -> None:
     pids = _write(tmp_path / "pids", pids__current="3", pids__max="max\n")
     paths = {"cpu,cpuacct": cpu, "memory": memory, "pids": pids}
     stats = read_stats(paths)
-    assert stats["cpu"]["usage"] == {"total": 12, "percpu": [5, 7], "kernel": 40_000_000, "user": 30_000_000}
+    assert stats["cpu"]["usage"] == {
+        "total": 12,
+        "percpu": [5, 7],
+        "percpu_kernel": [3, 4],
+        "percpu_user": [2, 3],
+        "kernel": 40_000_000,
+        "user": 30_000_000,
+    }
     assert stats["cpu"]["throttling"] == {"periods": 1, "throttledPeriods": 2, "throttledTime": 3}
     assert stats["memory"]["usage"] == {"limit": 20, "usage": 10, "max": 15, "failcnt": 1}
     assert (stats["memory"]["cache"], stats["memory"]["raw"]["rss"]) == (4, 5)
     assert stats["pids"] == {"current": 3}
     assert oom_kills(paths) == 6
+
+
+def test_the_cpuset_of_v1(tmp_path: Path) -> None:
+    cpuset = _write(
+        tmp_path / "cpuset",
+        cpuset__cpus="0-2,4\n",
+        cpuset__mems="\n",
+        cpuset__mem_hardwall="0\n",
+        cpuset__sched_load_balance="1\n",
+        cpuset__sched_relax_domain_level="-1\n",
+    )
+    stats = read_stats({"cpuset": cpuset})["cpuset"]
+    assert (stats["cpus"], "mems" in stats) == ([0, 1, 2, 4], False)
+    assert (stats["mem_hardwall"], stats["sched_load_balance"], stats["sched_relax_domain_level"]) == (0, 1, -1)
+
+
+def test_no_cache_is_left_out_as_runc_does(tmp_path: Path) -> None:
+    unified = _write(tmp_path / "u", memory__stat="file 0\n")
+    memory = _write(tmp_path / "m", memory__stat="cache 0\n")
+    assert "cache" not in read_stats({"": unified})["memory"]
+    assert "cache" not in read_stats({"memory": memory})["memory"]
 
 
 def test_v2(tmp_path: Path) -> None:
