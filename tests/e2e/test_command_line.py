@@ -64,6 +64,13 @@ def test_an_unknown_global_flag_is_named(runtime: Runtime) -> None:
     assert "no-such-flag" in outcome.err
 
 
+@orun_only("runc prints its help")
+def test_the_way_to_the_help_is_told(runtime: Runtime) -> None:
+    told = runtime.call("--no-such-flag", "list").refused().err
+    assert told == "orun: unknown flag --no-such-flag; see orun --help\n"
+    assert runtime.call("list", "--zzz").refused().err == "orun: list: unknown flag --zzz; see orun list --help\n"
+
+
 @pytest.mark.parametrize("verb", ["create", "run", "start", "state", "kill", "delete", "exec", "ps", "pause", "resume"])
 def test_a_missing_id_is_refused(runtime: Runtime, verb: str) -> None:
     assert runtime.call(verb).code == 1

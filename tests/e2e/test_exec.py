@@ -272,6 +272,13 @@ def test_a_cgroup_that_does_not_exist_is_refused(container: Container) -> None:
     assert container.exec("true", flags=("--cgroup", "pids:no-such-cgroup")).code != 0
 
 
+@orun_only("runc tells no flag")
+def test_a_cgroup_that_does_not_exist_is_named_by_the_flag(running: Container) -> None:
+    outcome = running.exec("true", flags=("--cgroup", "pids:no-such-cgroup")).refused()
+    assert f'cannot exec in container "{running.id}": --cgroup: openat ' in outcome.err
+    assert "no-such-cgroup" in outcome.err
+
+
 def test_exec_tells_the_log_what_failed(running: Container, directory: Path) -> None:
     log = directory / "log.json"
     running.runtime.call("--log", log, "--log-format", "json", "exec", running.id, "no-such-program").refused()
@@ -299,6 +306,7 @@ def test_what_a_flag_gave_is_named_by_the_flag(running: Container) -> None:
     cwd = running.exec("true", flags=("--cwd", "/bin/busybox"))
     assert f'cannot exec in container "{running.id}": --cwd ("/bin/busybox"): ' in cwd.err
     assert "config.json" not in missing.err + cwd.err
+    assert "process." not in missing.err
 
 
 @orun_only("runc tells no field")

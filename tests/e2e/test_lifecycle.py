@@ -107,6 +107,18 @@ def test_a_relative_bundle_is_resolved_from_the_working_directory(container: Con
     assert container.state()["bundle"] == str(container.bundle.directory)
 
 
+@pytest.mark.parametrize("words", ["{name}/../{name}", "link/../../{name}", "{name}/.././/{name}/."])
+def test_the_bundle_in_the_state_has_no_dots(container: Container, directory: Path, words: str) -> None:
+    """`link` leads two directories down: where its `..` is cannot be read from the words."""
+    container.bundle.write()
+    parent = container.bundle.directory.parent
+    (directory / "elsewhere/below").mkdir(parents=True)
+    (parent / "link").symlink_to(directory / "elsewhere/below")
+    bundle = words.format(name=container.bundle.directory.name)
+    container.runtime.call("create", "-b", bundle, container.id, cwd=parent).check()
+    assert container.state()["bundle"] == str(container.bundle.directory)
+
+
 def test_the_bundle_is_the_working_directory_by_default(container: Container) -> None:
     container.config["process"]["args"] = ["echo", "here"]
     container.bundle.write()

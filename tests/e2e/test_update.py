@@ -123,6 +123,14 @@ def test_shares_of_a_container_that_stops_being_idle(container: Container) -> No
     assert read_cgroup(container.pid, "cpu", "cpu.shares") == "700"
 
 
+@orun_only("runc has cpu.idle since 1.1.9")
+def test_shares_of_a_container_that_is_idle_are_refused_with_the_way_out(container: Container) -> None:
+    container.config["linux"]["resources"]["cpu"] = {"idle": 1}
+    container.run_detached()
+    outcome = container.runtime.call("update", "--cpu-share", "700", container.id).refused()
+    assert "the cgroup is idle: set --cpu-idle to 0 with it" in outcome.err
+
+
 @orun_only("runc tells no flag")
 def test_a_value_that_the_kernel_refuses_is_named_by_its_flag(running: Container) -> None:
     outcome = running.runtime.call("update", "--cpu-quota", "1", running.id)

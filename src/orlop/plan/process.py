@@ -198,7 +198,7 @@ class ProcessCompiler:
         inner.about(
             f'process.args[0] ("{name}")',
             {
-                ENOENT: "the rootfs has no such program; correct process.args, or PATH in process.env",
+                ENOENT: "the rootfs has no such program; correct its name, or PATH in the environment",
                 EACCES: "it is not an executable file for process.user",
             },
         )

@@ -124,14 +124,15 @@ GLOBAL_FLAGS = (
 HELP_FLAG = Flag("help h", BOOL, "show help")
 
 
-def parse_flags(flags: Sequence[Flag], words: list[str], where: str) -> tuple[Options, list[str]]:
-    """The flags at the beginning of `words`, and the words that follow them.
+def parse_flags(flags: Sequence[Flag], words: list[str], verb: str) -> tuple[Options, list[str]]:
+    """The flags at the beginning of `words`, and the words that follow them; `verb` is "" for global flags.
 
     Raises:
         InvalidArgument: an unknown flag (the nearest known one is offered), a missing or wrong value.
     """
     options = Options(flags)
     by_name = {name: flag for flag in flags for name in flag.names}
+    subject = f"{verb}: " if verb else ""
     position = 0
     while position < len(words):
         word = words[position]
@@ -143,14 +144,14 @@ def parse_flags(flags: Sequence[Flag], words: list[str], where: str) -> tuple[Op
         spelled = word.split("=", 1)[0]
         flag = by_name.get(name)
         if flag is None:
-            raise InvalidArgument(f"{where}: unknown flag {spelled}", hint=_nearest(name, by_name, where))
+            raise InvalidArgument(f"{subject}unknown flag {spelled}", hint=_nearest(name, by_name, verb))
         position += 1
         if flag.kind == BOOL:
             options.set(flag, spelled, value if has_value else "true")
             continue
         if not has_value:
             if position >= len(words):
-                raise InvalidArgument(f"{where}: flag {spelled} needs a value", hint=f"write {spelled}=VALUE")
+                raise InvalidArgument(f"{subject}flag {spelled} needs a value", hint=f"write {spelled}=VALUE")
             value = words[position]
             position += 1
         options.set(flag, spelled, value)
@@ -230,8 +231,8 @@ def _truth(spelled: str, text: str) -> bool:
     raise InvalidArgument(f'{spelled}: "{text}" is neither true nor false', hint=f"write {spelled} alone")
 
 
-def _nearest(name: str, known: dict[str, Flag], where: str) -> str:
+def _nearest(name: str, known: dict[str, Flag], verb: str) -> str:
     from difflib import get_close_matches  # only when an error is told
 
     match = get_close_matches(name, [one for one in known if len(one) > 1], 1)
-    return f"did you mean --{match[0]}?" if match else f"see {where} --help"
+    return f"did you mean --{match[0]}?" if match else f"see {' '.join(['orun', *verb.split()])} --help"

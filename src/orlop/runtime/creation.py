@@ -6,6 +6,7 @@ import posix
 from errno import EEXIST
 
 from orlop.errors import InvalidArgument, KernelError, NotFound, OrlopError
+from orlop.linux.flags import O_PATH
 from orlop.oci.config import SOURCE, validate_config
 from orlop.oci.container_id import parse_container_id
 from orlop.oci.json_codec import decode
@@ -213,7 +214,16 @@ def _bundle(call: Call) -> str:
         raise NotFound(f"--bundle: {bundle} does not exist", hint="give the bundle's directory") from None
     except OSError as error:
         raise KernelError(f"--bundle: {bundle}: {error.strerror}") from error
-    return bundle
+    return _without_dots(bundle) if "/../" in f"{bundle}/" else bundle
+
+
+def _without_dots(bundle: str) -> str:
+    """Where a path with `..` leads, links and all: what stands before the dots need not be what it looks like."""
+    fd = posix.open(bundle, O_PATH | posix.O_CLOEXEC)
+    try:
+        return posix.readlink(f"/proc/self/fd/{fd}")
+    finally:
+        posix.close(fd)
 
 
 def _rootfs(config: dict[str, Any], bundle: str) -> str:

@@ -56,7 +56,7 @@ def serve(connection: Connection, hello: Hello) -> bool:
     log = Log(None)
     is_answered = False
     try:
-        options, words = parse_flags(GLOBAL_FLAGS, hello.argv[1:], "orun")
+        options, words = parse_flags(GLOBAL_FLAGS, hello.argv[1:], "")
         log = _open_log(options, hello)
         _check_log_format(options)  # with the log open: the error is told there too, as text
         if "trace" in options.given:

@@ -154,11 +154,12 @@ def _process(call: Call, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _origins(call: Call) -> dict[str, str]:
-    """What of the process does not come from config.json, and where it comes from."""
+    """What does not come from config.json, and where it comes from."""
     options = call.options
+    cgroup = {"linux.cgroupsPath": "--cgroup"} if "cgroup" in options.given else {}
     if options.text("process"):
-        return {"process": call.path(options.text("process"))}
-    origins = {"process.args[0]": "command"}
+        return {"process": call.path(options.text("process")), **cgroup}
+    origins = {"process.args[0]": "command", **cgroup}
     for flags, field in _FIELD_OF_FLAGS:
         given = next((flag for flag in flags if flag in options.given), None)
         if given is not None:

@@ -46,7 +46,7 @@ _FIRST_PASSED_FD = 3  # sd_listen_fds(3)
 def main(words: list[str]) -> int:
     """Serve until a signal or the idle time ends it; the exit code."""
     try:
-        _, rest = parse_flags(GLOBAL_FLAGS, words, "orun")
+        _, rest = parse_flags(GLOBAL_FLAGS, words, "")
         options, arguments = parse_flags((*VERB.flags, HELP_FLAG), rest[1:], VERB.name)
         if options.flag("help"):
             sys.stdout.write(verb_help(VERB))

@@ -200,10 +200,21 @@ def _apply(writes: list[LimitWrite], placement: CgroupPlacement, origin: Context
             place = origin.place(write.field.removeprefix("linux.resources."))
             missing = isinstance(error, FileNotFoundError)
             why = "this kernel has no such limit" if missing else "the kernel refuses the value"
+            if write.file in ("cpu.shares", "cpu.weight") and _is_idle(paths[write.controller]):
+                why = f"the cgroup is idle: set {origin.place('cpu.idle')} to 0 with it"
             raise KernelError(
                 f'{place}: write {file}: "{write.value}": {name} ({text})', hint=f"{why}; all limits are as before"
             ) from error
         done.append((file, before))
+
+
+def _is_idle(directory: str) -> bool:
+    """Whether the cgroup runs only when nothing else wants the CPU, and so has no weight."""
+    try:
+        with open(f"{directory}/cpu.idle", encoding="ascii") as file:
+            return file.read().strip() == "1"
+    except FileNotFoundError:
+        return False
 
 
 def _put(path: str, value: str) -> None:

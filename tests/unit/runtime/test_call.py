@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _call(executor: ExecutorEnd, *words: str, cwd: str = "/here") -> Call:
-    options, arguments = parse_flags(GLOBAL_FLAGS, list(words), "orun")
+    options, arguments = parse_flags(GLOBAL_FLAGS, list(words), "")
     return Call(
         connection=executor.connection,
         hello=Hello(["orun"], {}, cwd, umask=0o022, pid=1),

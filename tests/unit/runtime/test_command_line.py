@@ -44,27 +44,27 @@ def test_every_kind_in_every_spelling() -> None:
 
 
 def test_what_is_not_given_is_zero() -> None:
-    options, _ = parse_flags(_FLAGS, [], "orun")
+    options, _ = parse_flags(_FLAGS, [], "")
     assert (options.flag("detach"), options.text("bundle"), options.number("count")) == (False, "", 0)
     assert options.texts("env") == []
     assert options.numbers("gid") == []
 
 
 def test_two_dashes_end_the_flags() -> None:
-    assert parse_flags(_FLAGS, ["--", "-d"], "orun")[1] == ["-d"]
-    assert parse_flags(_FLAGS, ["-", "-d"], "orun")[1] == ["-", "-d"]
+    assert parse_flags(_FLAGS, ["--", "-d"], "")[1] == ["-d"]
+    assert parse_flags(_FLAGS, ["-", "-d"], "")[1] == ["-", "-d"]
 
 
 def test_a_boolean_takes_a_value_only_with_an_equals_sign() -> None:
-    assert not parse_flags(_FLAGS, ["--detach=false", "x"], "orun")[0].flag("detach")
-    assert parse_flags(_FLAGS, ["--detach", "false"], "orun")[1] == ["false"]
+    assert not parse_flags(_FLAGS, ["--detach=false", "x"], "")[0].flag("detach")
+    assert parse_flags(_FLAGS, ["--detach", "false"], "")[1] == ["false"]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--bundel", "x"], "run: unknown flag --bundel; did you mean --bundle?"),
-        (["--zzz"], "run: unknown flag --zzz; see run --help"),
+        (["--zzz"], "run: unknown flag --zzz; see orun run --help"),
         (["--bundle"], "run: flag --bundle needs a value; write --bundle=VALUE"),
         (["--count", "1x"], '--count: "1x" is not a whole number; write digits only'),
         (["--count", "٣"], '--count: "٣" is not a whole number; write digits only'),
@@ -103,41 +103,41 @@ def test_the_global_help_has_verbs_and_flags() -> None:
 
 @pytest.mark.parametrize("word", ["--bundle=x", "-bundle=x", "-b=x", "--b=x"])
 def test_a_name_has_one_dash_or_two(word: str) -> None:
-    assert parse_flags(_FLAGS, [word], "orun")[0].text("bundle") == "x"
+    assert parse_flags(_FLAGS, [word], "")[0].text("bundle") == "x"
 
 
 def test_a_value_may_hold_equals_signs_begin_with_a_dash_or_be_empty() -> None:
-    options, rest = parse_flags(_FLAGS, ["-e=A=B=C", "-e", "--bundle", "--bundle=", "x"], "orun")
+    options, rest = parse_flags(_FLAGS, ["-e=A=B=C", "-e", "--bundle", "--bundle=", "x"], "")
     assert options.texts("env") == ["A=B=C", "--bundle"]
     assert (options.text("bundle"), "bundle" in options.given, rest) == ("", True, ["x"])
 
 
 def test_of_a_flag_that_is_repeated_the_last_counts_or_all_do() -> None:
     words = ["--bundle", "a", "-b", "b", "--count=1", "--count=2", "--gid=1", "--gid=-2", "-d", "-d=false"]
-    options, _ = parse_flags(_FLAGS, words, "orun")
+    options, _ = parse_flags(_FLAGS, words, "")
     assert (options.text("bundle"), options.number("count"), options.flag("detach")) == ("b", 2, False)
     assert options.numbers("gid") == [1, -2]
 
 
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("1", True), ("T", True), ("0", False), ("FALSE", False)])
 def test_truth_is_what_go_takes_for_it(text: str, value: bool) -> None:
-    assert parse_flags(_FLAGS, [f"-d={text}"], "orun")[0].flag("detach") is value
+    assert parse_flags(_FLAGS, [f"-d={text}"], "")[0].flag("detach") is value
 
 
 @pytest.mark.parametrize("text", ["", "-", "+1", "1.0", "0x1", "1_0", " 1", "--1"])
 def test_a_number_is_digits_with_a_sign_at_most(text: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
-        parse_flags(_FLAGS, [f"--gid={text}"], "orun")
+        parse_flags(_FLAGS, [f"--gid={text}"], "")
     assert str(caught.value) == f'--gid: "{text}" is not a whole number; write digits only'
 
 
 def test_a_hidden_flag_is_accepted() -> None:
-    assert parse_flags(_FLAGS, ["--secret"], "orun")[0].flag("secret")
+    assert parse_flags(_FLAGS, ["--secret"], "")[0].flag("secret")
 
 
 def test_options_of_another_call_are_not_shared() -> None:
-    first, _ = parse_flags(_FLAGS, ["-e", "A"], "orun")
-    second, _ = parse_flags(_FLAGS, [], "orun")
+    first, _ = parse_flags(_FLAGS, ["-e", "A"], "")
+    second, _ = parse_flags(_FLAGS, [], "")
     assert (first.texts("env"), second.texts("env")) == (["A"], [])
 
 

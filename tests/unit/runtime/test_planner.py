@@ -70,6 +70,9 @@ def test_the_version_has_several_names(orun: Orun, flag: str) -> None:
     [
         (["lst"], 'no such command: "lst"; did you mean list?'),
         (["strt", "x"], 'no such command: "strt"; did you mean start?'),
+        (["--zzzz", "list"], "unknown flag --zzzz; see orun --help"),
+        (["--log"], "flag --log needs a value; write --log=VALUE"),
+        (["list", "--zzzz"], "list: unknown flag --zzzz; see orun list --help"),
         (["zzzz"], 'no such command: "zzzz"; see orun --help'),
         (["no\nverb\x1b"], 'no such command: "no\\nverb\\x1b"; see orun --help'),
         ([b"\xff"], 'no such command: "\\udcff"; see orun --help'),
@@ -84,7 +87,7 @@ def test_the_version_has_several_names(orun: Orun, flag: str) -> None:
         (["--systemd-cgroup", "run", "c"], "--systemd-cgroup: not supported by this version of orun; use cgroupfs"),
         (["--rootless", "true", "create", "c"], "--rootless: not supported by this version of orun; run as root"),
         (["--log-format", "xml", "list"], '--log-format: "xml" is no log format; use text or json'),
-        (["--rot", "/x", "list"], "orun: unknown flag --rot; did you mean --root?"),
+        (["--rot", "/x", "list"], "unknown flag --rot; did you mean --root?"),
         (["list", "--quite"], "list: unknown flag --quite; did you mean --quiet?"),
         (["list", "x"], 'list: unexpected argument "x"; flags go before the arguments; see orun list --help'),
         (["state"], "state: needs <container-id>; see orun state --help"),

@@ -227,6 +227,8 @@ def test_flags_are_checked_as_the_configuration_is_and_named(
         (["-g", "5", "-u", "1", "web", "ls"], {"process.args[0]": "command", "process.user": "--user"}),
         (["-t", "-d", "web", "ls"], {"process.args[0]": "command", "process.terminal": "--tty"}),
         (["-p", "/p.json", "--cwd", "/x", "web"], {"process": "/p.json"}),
+        (["--cgroup", "x", "-p", "/p.json", "web"], {"process": "/p.json", "linux.cgroupsPath": "--cgroup"}),
+        (["--cgroup", "x", "web", "ls"], {"process.args[0]": "command", "linux.cgroupsPath": "--cgroup"}),
     ],
 )
 def test_what_does_not_come_from_the_configuration_is_known(
