@@ -158,7 +158,7 @@ _EXEC = (
     Difference(
         "exits with 1 where an `exec` fails on the host's side (runc: 255), and with 64 for an unknown flag (runc: 1)",
         (
-            "test_exec.py::test_a_failed_exec_is_told_from_a_program_that_fails[]",
+            "test_exec.py::test_a_failed_exec_is_told_from_a_program_that_fails[nothing]",
             "test_exec.py::test_a_failed_exec_is_told_from_a_program_that_fails[--user nobody-we-know true]",
             "test_exec.py::test_a_failed_exec_is_told_from_a_program_that_fails[--process /no-such-file]",
             "test_exec.py::test_exec_in_a_container_that_cannot_is_told_from_a_program_that_fails",

@@ -77,7 +77,7 @@ def test_a_missing_program_is_named(running: Container) -> None:
         ("--env", "NO_VALUE", "true"),
         ("--process", "/no-such-file"),
     ],
-    ids=" ".join,
+    ids=lambda words: " ".join(words) or "nothing",
 )
 def test_a_failed_exec_is_told_from_a_program_that_fails(running: Container, words: tuple[str, ...]) -> None:
     flags, command = words[: len(words) // 2 * 2], words[len(words) // 2 * 2 :]

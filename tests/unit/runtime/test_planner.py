@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from orlop.runtime.command_line import HELP_FLAG, Verb
 from orlop.runtime.log import one_line
 from orlop.runtime.planner import VERBS, serve
-from orlop.runtime.protocol import ExecutorGone
+from orlop.runtime.protocol import Connection, ExecutorGone
 
 from .fake_executor import DONE, FAIL, WARN, frame, hello, report
 from .samples import sample_config
@@ -236,6 +236,24 @@ def test_a_failure_of_the_executor_is_explained_and_its_warnings_are_logged_too(
     )
     levels = [line.split()[1] for line in (tmp_path / "log").read_text("utf-8").splitlines()]
     assert levels == ["level=warning", "level=error"]
+
+
+def test_a_warning_is_in_the_log_before_the_last_word(
+    orun: Orun, stopped: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After that the caller may be gone, and its log read."""
+    logs = []
+    answer = Connection.exit
+
+    def read_log(*arguments: Any) -> None:
+        logs.append((tmp_path / "log").read_text("utf-8"))
+        answer(*arguments)
+
+    monkeypatch.setattr(Connection, "exit", read_log)
+    outcome = orun("--log", "log", "delete", stopped.id, answers=(report(WARN, "hook", status=7), frame(DONE)))
+    assert outcome.code == 0
+    (log,) = logs
+    assert "level=warning" in log
 
 
 def test_a_plan_that_is_done_needs_no_answer(orun: Orun, running: Sample) -> None:
