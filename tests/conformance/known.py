@@ -142,7 +142,7 @@ def passed_by_a_peer(results: Mapping[str, Sequence[Result]], ours: str) -> list
 
 
 def _without_quote(results: Mapping[str, Sequence[Result]], ours: str, known: Sequence[Known]) -> list[str]:
-    quoted = {one.program for one in known if one.kind == "spec"}
+    quoted = {one.program for one in known if one.quote}
     return [
         f"{program}: another runtime passes it, and nothing in {FILE.name} quotes the specification against it"
         for program in passed_by_a_peer(results, ours)

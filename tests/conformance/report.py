@@ -44,11 +44,12 @@ class Conditions:
 def document(results: Results, conditions: Conditions, expectations: Expectations) -> str:
     """The whole document."""
     known = expectations.on(conditions.facts)
+    count = max(len(found) for found in results.values())
     results = without_races(results, expectations)
     parts = [
         _INTRODUCTION,
         f"{conditions.line()}\n",
-        _heading("Results", summary(results)),
+        _heading("Results", [*summary(results), "", _whole(count, expectations)]),
         _heading(
             "Failures of orun, and why", [*_kinds(known, expectations), "", _peers_text(results), "", *_reasons(known)]
         ),
@@ -95,6 +96,13 @@ def summary(results: Results) -> list[str]:
         programs = sum(bool(result.failed) for result in found)
         lines.append(f"| {name} | {totals[0]} | {totals[1]} | {totals[2]} | {programs} of {len(found)} |")
     return lines
+
+
+def _whole(count: int, expectations: Expectations) -> str:
+    """How many programs were run, and which of them the tables leave out."""
+    names = ", ".join(f"`{name}`" for name in sorted(expectations.races))
+    left_out = f"Those that race ([below](#programs-that-race)) are not counted: {names}."
+    return f"All {count} programs of the suite were run. {left_out}"
 
 
 def _kinds(known: Sequence[Known], expectations: Expectations) -> list[str]:

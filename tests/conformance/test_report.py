@@ -49,6 +49,8 @@ def test_a_program_that_races_is_told_and_left_out_of_the_tables() -> None:
     assert "- `c`: luck" in lines
     assert not any(line.startswith("| `c`") for line in lines)
     assert "| orun | 2 | 2 | 0 | 1 of 2 |" in lines
+    whole = "All 3 programs of the suite were run. Those that race ([below](#programs-that-race)) are not counted: `c`."
+    assert whole in lines
 
 
 def test_each_program_has_a_row_with_the_results_side_by_side() -> None:
