@@ -246,7 +246,6 @@ _CONFIGURATION = (
         (
             f"{_BAD}[process.user.uid-4294967295-is-out-of-range]",
             "test_threat_f.py::test_threat_f_the_id_that_means_no_change_is_refused",
-            "test_threat_f.py::test_threat_f_an_additional_gid_out_of_range_is_refused",
             f"{_BAD}[process.user.umask-512-is-out-of-range]",
             f"{_BAD}[process.consoleSize-missing]",
             f"{_BAD}[linux.resources.cpu--1-is-out-of-range]",

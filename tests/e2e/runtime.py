@@ -45,7 +45,7 @@ class Outcome:
         return self
 
     def refused(self) -> Outcome:
-        """This outcome, which must be a refusal: of orun that is exit code 1, and 255 of its `exec`."""
+        """This outcome, which must be a refusal: of orun that is exit code 1, or 255 of `exec`."""
         assert self.code in self._refusals, f"not refused: {self!r}"
         return self
 
@@ -168,7 +168,7 @@ class Runtime:
                 env=self.environment | (env or {}),
             )
         keep(process.pid)
-        ours = (255,) if "exec" in arguments else (1,)
+        ours = (1, 255) if "exec" in arguments else (1,)
         refusals = ours if self._is_orun else _REFUSALS_OF_PEERS
         call = Call(command, process, out_path, err_path, refusals=refusals)
         self._calls.append(call)
