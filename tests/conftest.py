@@ -80,8 +80,9 @@ def _missing_cgroup_v1() -> str | None:
 def _missing_cgroup_v2() -> str | None:
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
         left, _, right = line.partition(" - ")
-        mount_point = Path(left.split()[4])
-        if right.startswith("cgroup2 ") and "memory" in (mount_point / "cgroup.controllers").read_text("ascii").split():
+        controllers = Path(left.split()[4]) / "cgroup.controllers"  # not there when something is mounted over it
+        is_there = right.startswith("cgroup2 ") and controllers.exists()
+        if is_there and "memory" in controllers.read_text("ascii").split():
             return None
     return "no cgroup v2 hierarchy with a memory controller"
 
