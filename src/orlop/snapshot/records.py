@@ -226,9 +226,9 @@ class Records:
 
     def unfinished(self, *, parent_id: int | None = None) -> list[int]:
         """The numbers of what is being made or removed, or was, when somebody crashed; all, or those on one parent."""
-        query = "SELECT id FROM snapshot WHERE state != ?1 AND (?2 IS NULL OR parent = ?2)"
+        query = "SELECT id FROM snapshot WHERE state != ? AND (? IS NULL OR parent = ?)"
         with self._reading() as database:
-            return [row[0] for row in database.execute(query, (READY, parent_id))]
+            return [row[0] for row in database.execute(query, (READY, parent_id, parent_id))]
 
     def walk(self) -> list[SnapshotInfo]:
         """All ready snapshots, parents before children."""
