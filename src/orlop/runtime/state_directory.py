@@ -181,14 +181,17 @@ class StateRoot:
         is_damaged = False
         try:
             with open(f"{directory}/{STATE_FILE}", "rb") as file:
-                record = _checked_record(decode(file.read(), f"{directory}/{STATE_FILE}"))
+                data = file.read()
+            # Made and not yet written: its creator is at it, or was killed there, before anything else was made.
+            record = (
+                _checked_record(decode(data, f"{directory}/{STATE_FILE}")) if data else _empty_record(container_id)
+            )
         except FileNotFoundError:
-            # mkdir was done, state.json not yet written: the creator is at it, or was killed there.
+            # mkdir was done, state.json not yet made: the creator is at it, or was killed there.
             if not _is_directory(directory):
                 return None
             record = _empty_record(container_id)
-        except InvalidArgument:
-            # Not by a creator, who renames: the machine lost its power, or somebody else wrote to it.
+        except InvalidArgument:  # the machine lost its power, or somebody else wrote to it
             record, is_damaged = _empty_record(container_id), True
         except NotADirectoryError:
             return None

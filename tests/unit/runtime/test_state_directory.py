@@ -158,7 +158,16 @@ def test_a_file_with_the_name_of_a_container_is_none(tmp_path: Path) -> None:
         root.find("web")
 
 
-@pytest.mark.parametrize("text", ["", "{", "not json", '{"id": '])
+def test_a_state_that_is_not_written_yet_is_that_of_a_creator(tmp_path: Path) -> None:
+    """`create` makes the file and then writes it, before there is anything else."""
+    sample = make_sample(tmp_path)
+    (sample.directory / "state.json").write_bytes(b"")
+    container = sample.container()
+    assert not container.is_damaged
+    assert (container.pid, container.bundle, container.cgroup_paths) == (0, "", {})
+
+
+@pytest.mark.parametrize("text", ["{", "not json", '{"id": '])
 def test_a_state_that_is_not_whole_is_found_only_by_who_asks_for_it(tmp_path: Path, text: str) -> None:
     sample = make_sample(tmp_path)
     (sample.directory / "state.json").write_text(text, encoding="ascii")
