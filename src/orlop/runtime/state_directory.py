@@ -183,9 +183,7 @@ class StateRoot:
             with open(f"{directory}/{STATE_FILE}", "rb") as file:
                 data = file.read()
             # Made and not yet written: its creator is at it, or was killed there, before anything else was made.
-            record = (
-                _checked_record(decode(data, f"{directory}/{STATE_FILE}")) if data else _empty_record(container_id)
-            )
+            record = _checked_record(decode(data, f"{directory}/{STATE_FILE}")) if data else _empty_record(container_id)
         except FileNotFoundError:
             # mkdir was done, state.json not yet made: the creator is at it, or was killed there.
             if not _is_directory(directory):
