@@ -20,7 +20,8 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 KERNEL = _REPOSITORY / "build/vm/kernel"
 _MEMORY = "3072M"
 _DISK_BYTES = 8 << 30
-_FILE_SERVERS = ("/usr/lib/qemu/virtiofsd", "/usr/libexec/virtiofsd")  # Debian 12, 13
+# The second is QEMU's own of Debian 12; Debian 13 has a link of that name to the later one, which takes other options.
+_FILE_SERVERS = ("/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd")
 _EXIT_MARK = "-- exit code: "
 
 # Its console is the second serial line, so that it is free of what the kernel says.
@@ -90,7 +91,7 @@ def _make_disk(directory: Path, command: str) -> None:
 def _file_server(socket: Path) -> list[str]:
     """Serves the whole file system: QEMU's own virtiofsd of Debian 12, or the later one, with other options."""
     program = next(path for path in _FILE_SERVERS if os.access(path, os.X_OK))
-    if program == _FILE_SERVERS[0]:
+    if program == _FILE_SERVERS[1]:
         return [program, f"--socket-path={socket}", "-o", "source=/,cache=always,xattr,sandbox=chroot"]
     # A directory that is announced as a mount point cannot be a layer of an overlay: EREMOTE.
     options = ("--shared-dir=/", "--cache=always", "--xattr", "--sandbox=chroot", "--no-announce-submounts")
