@@ -12,6 +12,8 @@ from orlop.errors import InvalidArgument
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from _typeshed import SupportsWrite
+
     from .session import Session
 
 # How commands call what they take; completion looks for it, and offers the names that there are.
@@ -48,6 +50,10 @@ class Parser(argparse.ArgumentParser):
     def options(self) -> list[argparse.Action]:
         """The options, in the order of help."""
         return self._get_optional_actions()
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        # argparse's own, since Python 3.12, drops what goes wrong where stdout has no buffer (PYTHONUNBUFFERED).
+        (file or sys.stderr).write(message)
 
     def error(self, message: str) -> NoReturn:
         """Raise what is wrong with the command line."""

@@ -25,10 +25,10 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": _SOURCES}
 
 
-def _run(*words: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+def _run(*words: str, stdout: int = subprocess.PIPE, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*PROGRAM, *words],
-        env=environment(),
+        env=environment() | variables,
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
@@ -94,12 +94,13 @@ def test_a_name_cannot_break_the_line(orlop: Orlop) -> None:
     assert "\\n" in orlop.error("images", "a\nb")
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_away_is_no_error(unbuffered: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        for words in (["--help"], ["config"], ["pull", "--help"]):
-            done = _run(*words, stdout=writer)
+        for words in (["--help"], ["--version"], ["config"], ["pull", "--help"]):
+            done = _run(*words, stdout=writer, PYTHONUNBUFFERED=unbuffered)
             assert (done.returncode, done.stderr) == (141, "")
     finally:
         os.close(writer)
