@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .config import set_capabilities
 from .proc_status import parse_mountinfo
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .container import Container
+    from .mount_namespace import MountNamespace
 
 
 def test_a_read_only_root_cannot_be_written(container: Container) -> None:
@@ -131,3 +135,25 @@ def test_rootfs_propagation_is_what_the_root_has(container: Container, mode: str
     container.config["linux"]["rootfsPropagation"] = mode
     mounts = parse_mountinfo(container.run("cat", "/proc/self/mountinfo").check().out)
     assert any(one.startswith(field) for one in mounts["/"].optional_fields)
+
+
+@pytest.mark.parametrize("mode", ["shared", "rshared"])
+def test_a_shared_root_shows_the_host_no_mount(container: Container, directory: Path, mode: str) -> None:
+    """Where the host's root is shared, as systemd makes it, and a volume too, whose mounts do reach the host."""
+    volume = directory / "volume"
+    volume.mkdir()
+    container.config["linux"]["rootfsPropagation"] = mode
+    container.config["mounts"].append(
+        {"destination": "/volume", "type": "bind", "source": str(volume), "options": ["rbind", "rshared"]}
+    )
+    set_capabilities(container.config, "CAP_SYS_ADMIN")
+    host = container.runtime.enter_mount_namespace(
+        f"mount --make-rshared /; mount -t tmpfs none {volume}; mkdir {volume}/below"
+    )
+    before = _mount_points(host)
+    container.run_sh("mount -t tmpfs none /volume/below && mount -t tmpfs none /dev/shm").check()
+    assert sorted(_mount_points(host)) == sorted([*before, str(volume / "below")])
+
+
+def _mount_points(host: MountNamespace) -> list[str]:
+    return [line.split()[4] for line in host.shell("cat /proc/self/mountinfo").splitlines()]

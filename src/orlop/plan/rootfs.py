@@ -28,7 +28,11 @@ _NULL_DEVICE = 1 << 8 | 3  # makedev(1, 3)
 
 
 def open_rootfs(sources: Section, linux: dict[str, Any], path: str, slot: int) -> None:
-    """Open the rootfs as a detached mount, cut off from the host's propagation unless a shared root was asked for."""
+    """Open the rootfs as a detached mount, cut off from the host's propagation.
+
+    Where a shared root was asked for, the topmost mount alone, which becomes shared in a peer group of its own: as a
+    peer of the host's it would show the host every mount of the container, and pivot_root would refuse it.
+    """
     sources.about(
         f"root.path ({path})",
         {
@@ -41,6 +45,8 @@ def open_rootfs(sources: Section, linux: dict[str, Any], path: str, slot: int) -
     isolation = source_propagation(linux)
     if isolation:
         sources.add("mount_setattr", fd=slot, n0=AT_RECURSIVE, blob=attributes_blob(0, 0, isolation))
+    else:
+        sources.add("mount_setattr", fd=slot, blob=attributes_blob(0, 0, MS_PRIVATE))
 
 
 def cut_propagation(inner: Section, linux: dict[str, Any]) -> None:

@@ -218,12 +218,14 @@ def test_a_bind_is_cut_off_before_anything_else_is_done_to_it(
         assert steps[-1].blob == attributes_blob(0, 0, MS_SHARED)
 
 
-def test_with_a_shared_root_binds_keep_their_peers(config: dict[str, Any], compiled: Callable[..., Plan]) -> None:
+def test_with_a_shared_root_binds_keep_their_peers_and_the_rootfs_does_not(
+    config: dict[str, Any], compiled: Callable[..., Plan]
+) -> None:
     config["linux"]["rootfsPropagation"] = "rshared"
     config["mounts"] = [_bind("/data", ["rbind"])]
     plan = compiled(config)
     assert _about(plan.outer, "mounts[0]") == ["open_tree"]
-    assert _about(plan.outer, "root.path") == ["open_tree"]
+    assert _about(plan.outer, "root.path") == ["open_tree", "mount_setattr"]
 
 
 @pytest.mark.parametrize(

@@ -84,16 +84,24 @@ def test_the_root_is_sealed_after_its_last_change(config: dict[str, Any], compil
 
 
 @pytest.mark.parametrize(
-    ("wanted", "isolation"), [("", [MS_SLAVE]), ("rslave", [MS_SLAVE]), ("private", [MS_PRIVATE]), ("rshared", [])]
+    ("wanted", "isolation", "how_far"),
+    [
+        ("", MS_SLAVE, AT_RECURSIVE),
+        ("rslave", MS_SLAVE, AT_RECURSIVE),
+        ("private", MS_PRIVATE, AT_RECURSIVE),
+        ("rshared", MS_PRIVATE, 0),
+    ],
 )
-def test_the_rootfs_is_cut_off_from_the_host_while_nobody_can_reach_it(wanted: str, isolation: list[int]) -> None:
+def test_the_rootfs_is_cut_off_from_the_host_while_nobody_can_reach_it(
+    wanted: str, isolation: int, how_far: int
+) -> None:
     section = Section()
     open_rootfs(section, {"rootfsPropagation": wanted}, "/b/rootfs", 4)
     opened, *rest = section.steps
     assert (opened.operation, opened.fd, opened.s0) == ("open_tree", 4, "/b/rootfs")
     assert opened.n0 == OPEN_TREE_CLONE | AT_RECURSIVE
     assert [(step.operation, step.fd, step.n0, step.blob) for step in rest] == [
-        ("mount_setattr", 4, AT_RECURSIVE, attributes_blob(0, 0, one)) for one in isolation
+        ("mount_setattr", 4, how_far, attributes_blob(0, 0, isolation))
     ]
 
 
