@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orlop.content.local import LocalContentStore
+from orlop.linux.disk_reserve import DiskReserve
 from orlop.metadata.content import NamespacedContent
 from orlop.metadata.database import Database
+from orlop.metadata.layout import RESERVE_BYTES
 from orlop.metadata.locks import CollectionLock
-from orlop.metadata.reserve import Reserve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def _namespaced_content(directory: Path) -> ContentStore:
     directory.mkdir(exist_ok=True)
-    database = Database.open(directory / "metadata.db", Reserve(directory / "reserve"))
+    database = Database.open(directory / "metadata.db", DiskReserve(directory / "reserve", RESERVE_BYTES))
     backing = LocalContentStore(directory / "content")
     content = NamespacedContent(database, backing, CollectionLock(directory), "default")
     weakref.finalize(content, database.close)

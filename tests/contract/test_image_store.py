@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orlop.errors import InvalidArgument, NotFound
+from orlop.linux.disk_reserve import DiskReserve
 from orlop.metadata.database import Database
 from orlop.metadata.images import NamespacedImages
-from orlop.metadata.reserve import Reserve
+from orlop.metadata.layout import RESERVE_BYTES
 from orlop.oci.descriptor import Descriptor
 from orlop.oci.digest import Digest
 
@@ -37,7 +38,7 @@ def descriptor(content: bytes) -> Descriptor:
 @pytest.fixture(params=["namespaced"])
 def images(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ImageStore]:
     assert request.param == "namespaced"
-    with Database.open(tmp_path / "metadata.db", Reserve(tmp_path / "reserve")) as database:
+    with Database.open(tmp_path / "metadata.db", DiskReserve(tmp_path / "reserve", RESERVE_BYTES)) as database:
         yield NamespacedImages(database, "default")
 
 

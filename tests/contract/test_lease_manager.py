@@ -9,9 +9,10 @@ import pytest
 
 from orlop.errors import AlreadyExists, InvalidArgument, NotFound
 from orlop.image.contract import GC_EXPIRE, ResourceType
+from orlop.linux.disk_reserve import DiskReserve
 from orlop.metadata.database import Database
+from orlop.metadata.layout import RESERVE_BYTES
 from orlop.metadata.leases import NamespacedLeases
-from orlop.metadata.reserve import Reserve
 from orlop.metadata.rfc3339 import parse_time
 from orlop.oci.digest import Digest
 
@@ -27,7 +28,7 @@ DIGEST = str(Digest.of(b"x"))
 @pytest.fixture(params=["namespaced"])
 def leases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LeaseManager]:
     assert request.param == "namespaced"
-    with Database.open(tmp_path / "metadata.db", Reserve(tmp_path / "reserve")) as database:
+    with Database.open(tmp_path / "metadata.db", DiskReserve(tmp_path / "reserve", RESERVE_BYTES)) as database:
         yield NamespacedLeases(database, "default")
 
 

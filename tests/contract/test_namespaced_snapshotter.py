@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orlop.linux.disk_reserve import DiskReserve
 from orlop.linux.fstab_mount import detach, mount_points_below
 from orlop.metadata.database import Database
+from orlop.metadata.layout import RESERVE_BYTES
 from orlop.metadata.locks import CollectionLock
-from orlop.metadata.reserve import Reserve
 from orlop.metadata.snapshots import NamespacedSnapshotter
 
 from .snapshot_worker import IMPLEMENTATIONS, make_image
@@ -58,7 +59,7 @@ pytestmark = pytest.mark.needs_root
 def snapshotter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NamespacedSnapshotter]:
     try:
         with (
-            Database.open(tmp_path / "metadata.db", Reserve(tmp_path / "reserve")) as database,
+            Database.open(tmp_path / "metadata.db", DiskReserve(tmp_path / "reserve", RESERVE_BYTES)) as database,
             IMPLEMENTATIONS[request.param](tmp_path / "snapshotter") as backing,
         ):
             yield NamespacedSnapshotter(database, backing, CollectionLock(tmp_path), "default")

@@ -40,7 +40,7 @@ class LocalIngest:
         """Go on where the data's trusted part ends; the rest is cut off.
 
         Raises:
-            OSError: the file cannot be opened, read or cut; the directory is closed then.
+            OSError: a file cannot be opened, read, written or cut. The directory is closed then, and a new one removed.
         """
         self._directory = directory
         self._state = state
@@ -57,6 +57,9 @@ class LocalIngest:
             os.ftruncate(self._data, trusted)
             self._rehash(trusted)
         except BaseException:
+            with suppress(OSError):
+                if directory.state() is None:  # the disk was full, say: nobody else would find it
+                    directory.remove()
             self._release()
             raise
 

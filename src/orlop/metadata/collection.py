@@ -7,7 +7,8 @@ is between making a thing and making its record (`CollectionLock`). A crash at a
 record, which the next sweep takes; there is never a record whose thing a collection has taken.
 
 On a full disk one transaction for everything may not find room for its log. Then it goes on in batches that fit in
-the reserve, each followed by a sweep that makes room, each twice the last until one is too large again.
+the reserve, each followed by a sweep that makes room, each twice the last until one is too large again. Where others
+ate of the reserve in the meantime, the first batch is of one record.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from .locks import CollectionLock
     from .reachability import Node
 
-_FIRST_BATCH = 64  # rows; each is on at most two pages of 4 KiB that go to the log: half of the reserve
+_FIRST_BATCH = 64  # rows; each is on at most two pages of 4 KiB that go to the log: half of a whole reserve
 _SWEPT_AT_ONCE = 32  # how many blobs go before those who wait to commit one get their turn
 _BLOCK = 512  # st_blocks counts these
 
@@ -92,9 +93,9 @@ class Collector:
                     raise
                 self._database.checkpoint()  # the log may start anew in its old blocks
                 self._sweep(collected)
-                if limit == _FIRST_BATCH and collected.freed_bytes == freed_before:
+                if limit == 1 and collected.freed_bytes == freed_before:
                     raise
-                limit = _FIRST_BATCH
+                limit = _FIRST_BATCH if limit is None or limit > _FIRST_BATCH else 1
                 continue
             self._sweep(collected)
             if is_complete:

@@ -261,7 +261,8 @@ class NamespacedContent:
         release(connection, self._namespace, ResourceType.INGEST, ref, lease_id=self._lease_id)
 
     def _forget_ingest(self, ref: str) -> None:
-        with self._database.write(is_durable=False, is_freeing=True) as connection:
+        # Under a lease something is being made, and this is one of its failures: see `Database.write`.
+        with self._database.write(is_durable=False, is_freeing=not self._lease_id) as connection:
             self._end_record(connection, ref)
 
     def _commit(

@@ -12,7 +12,6 @@ swept. The log is in order, so an image that is durable has all that was written
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import sqlite3
@@ -24,12 +23,12 @@ from orlop.errors import (
     FailedPrecondition,
     Internal,
     InvalidArgument,
-    KernelError,
     OrlopError,
     PermissionDenied,
     Unavailable,
 )
 from orlop.linux.errno_text import kernel_error
+from orlop.linux.full_disk import full_disk
 
 from . import schema
 from .locks import flocked
@@ -39,29 +38,20 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from .reserve import Reserve
+    from orlop.linux.disk_reserve import DiskReserve
+
 
 BUSY_TIMEOUT_S = 30.0  # a transaction takes milliseconds; the longest, a mark of 10,000 images, about one second
 _LOG_LIMIT_BYTES = 1 << 20  # what stays of the log after a large transaction has been moved into the database
 _PRIMARY = 0xFF  # SQLite's extended error codes have the plain one in their low byte
 
-_FULL_DISK_CODES = frozenset(
-    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMOPEN}
-)
-
 
 def _told(err: sqlite3.Error, path: Path) -> OrlopError:
     """What SQLite said, as an error of ours."""
-    code = getattr(err, "sqlite_errorcode", 0)
-    primary = code & _PRIMARY
+    if full := full_disk(path, err):
+        return full
+    primary = getattr(err, "sqlite_errorcode", 0) & _PRIMARY
     where = f"{path}: {err}"
-    if code in _FULL_DISK_CODES:
-        return KernelError(
-            f"cannot write {where}: ENOSPC (No space left on device)",
-            hint="free some space on this file system: `orlop prune`, or delete other files",
-            call="write",
-            errno=errno.ENOSPC,
-        )
     if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return Unavailable(
             f"{where}: another process has written for {BUSY_TIMEOUT_S:.0f} s", hint="try again when it is done"
@@ -80,7 +70,7 @@ def _told(err: sqlite3.Error, path: Path) -> OrlopError:
 class Database:
     """An open metadata.db. A context manager that closes itself; its methods may be called from any thread."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, reserve: Reserve) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, reserve: DiskReserve) -> None:
         self._connection = connection
         self._path = path
         self._reserve = reserve
@@ -88,7 +78,7 @@ class Database:
         self._is_full_sync = True
 
     @classmethod
-    def open(cls, path: Path, reserve: Reserve) -> Database:
+    def open(cls, path: Path, reserve: DiskReserve) -> Database:
         """The database in the file `path`, which is made, or brought to this version, where that is needed.
 
         Raises:
@@ -106,8 +96,8 @@ class Database:
                 connection = _connected(path)
             except sqlite3.Error as again:
                 raise _told(again, path) from again
-        else:
-            reserve.refill()
+        finally:
+            reserve.refill()  # at once: what comes next may be no transaction that frees something
         return cls(connection, path, reserve)
 
     @contextmanager
@@ -120,8 +110,10 @@ class Database:
     def write(self, *, is_durable: bool = True, is_freeing: bool = False) -> Iterator[sqlite3.Connection]:
         """Read and write as the only writer; leaving the block with an error undoes it.
 
-        `is_durable`: it survives a power cut when the block has ended. `is_freeing`: what it does makes room, so it
-        may take the reserve of a full disk.
+        `is_durable`: it survives a power cut when the block has ended. `is_freeing`: what it does makes room, and was
+        asked for to make room, so it may use the reserve of a full disk until the database is closed. What only tidies
+        up after something that failed leaves the reserve alone, since others of its process may still be writing, and
+        leaves its record to the next collection.
 
         Raises:
             KernelError: the disk is full.

@@ -10,6 +10,8 @@ from orlop.content.quarantine import QUARANTINE
 if TYPE_CHECKING:
     from pathlib import Path
 
+RESERVE_BYTES = 1 << 20  # the log's index (32 KiB) and the log of some hundred deleted rows, twice over
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:

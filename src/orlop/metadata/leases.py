@@ -66,7 +66,7 @@ class NamespacedLeases:
 
     def delete(self, lease_id: str) -> None:
         """End it. What only it held goes with the next collection."""
-        with self._database.write(is_durable=False, is_freeing=True) as connection:
+        with self._database.write(is_durable=False) as connection:
             done = connection.execute("DELETE FROM leases WHERE namespace = ? AND id = ?", (self._namespace, lease_id))
             if done.rowcount == 0:
                 raise _not_found(self._namespace, lease_id)
@@ -96,7 +96,7 @@ class NamespacedLeases:
 
     def remove(self, lease_id: str, kind: ResourceType, reference: str) -> None:
         """Hold it no longer; that it never did is no error."""
-        with self._database.write(is_durable=False, is_freeing=True) as connection:
+        with self._database.write(is_durable=False) as connection:
             _require(connection, self._namespace, lease_id)
             release(connection, self._namespace, kind, reference, lease_id=lease_id)
 

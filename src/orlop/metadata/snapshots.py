@@ -161,8 +161,7 @@ class NamespacedSnapshotter:
             )
         with suppress(NotFound), self._own_names():  # its making did not end, or the last remove did not
             self._backing.remove(self._backing_name(name))
-        with self._database.write(is_durable=False, is_freeing=True) as connection:
-            self._delete_row(connection, name)
+        self._forget(name)
 
     def walk(self) -> Iterator[SnapshotInfo]:
         """All snapshots of the namespace, parents before children."""
@@ -244,9 +243,11 @@ class NamespacedSnapshotter:
         try:
             with self._own_names():
                 return self._made(key, lambda: make(name, backing_parent, labels=_passed_on(labels)))
-        except BaseException:
-            with self._database.write(is_durable=False, is_freeing=True) as connection:
-                self._delete_row(connection, key)
+        except BaseException as error:
+            try:
+                self._forget(key)
+            except OrlopError as second:
+                error.add_note(f"and its record is left for a collection: {second}")
             raise
 
     def _made(self, key: str, make: Callable[[], list[Mount]]) -> list[Mount]:
@@ -265,6 +266,11 @@ class NamespacedSnapshotter:
             (*self._key(name), parent, encoded_labels(labels), time.time()),
         )
         hold(connection, self._namespace, self._lease_id, ResourceType.SNAPSHOT, f"{self.name}/{name}")
+
+    def _forget(self, name: str) -> None:
+        # Under a lease something is being made, and this is one of its failures: see `Database.write`.
+        with self._database.write(is_durable=False, is_freeing=not self._lease_id) as connection:
+            self._delete_row(connection, name)
 
     def _delete_row(self, connection: sqlite3.Connection, name: str) -> None:
         """Remove the record, and what leases hold of it: the name may come again, as something else."""

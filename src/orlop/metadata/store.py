@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from orlop.content import quarantine
 from orlop.errors import InvalidArgument, KernelError, NotFound, OrlopError, PermissionDenied
+from orlop.linux.disk_reserve import DiskReserve
 from orlop.linux.errno_text import kernel_error
 
 from .collection import Collected, Collector
@@ -18,12 +20,11 @@ from .database import Database
 from .disk_usage import DiskUsage
 from .identifier import checked_identifier
 from .images import NamespacedImages
-from .layout import Layout
+from .layout import RESERVE_BYTES, Layout
 from .lease_owner import OWNER_LABEL, LeaseOwners
 from .leases import NamespacedLeases
 from .locks import CollectionLock
 from .namespaces import Namespaces
-from .reserve import Reserve
 from .snapshots import NamespacedSnapshotter
 from .usage import StoreUsage, UsageReport
 
@@ -64,7 +65,9 @@ class Store:
         self._owners = LeaseOwners(layout.leases)
         self._snapshotters: dict[str, Snapshotter] = {}
         with ExitStack() as opened:
-            self._database = opened.enter_context(Database.open(layout.database, Reserve(layout.reserve)))
+            self._database = opened.enter_context(
+                Database.open(layout.database, DiskReserve(layout.reserve, RESERVE_BYTES))
+            )
             self._backing = content(layout.content)
             _close_later(opened, self._backing)
             self._opened = opened.pop_all()
@@ -220,6 +223,10 @@ class Store:
             self.leases.delete(lease.id)
         except NotFound:  # it expired, and a collection was there
             return
+        except KernelError as err:
+            if err.errno != errno.ENOSPC:
+                raise
+            # What was done under it is done. It ends with its owner, and the next collection takes its record.
 
     def _shared_snapshotter(self, name: str) -> Snapshotter:
         if name not in self._snapshotters:

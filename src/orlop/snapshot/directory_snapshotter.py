@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from orlop.errors import AlreadyExists, FailedPrecondition, InvalidArgument, KernelError
 from orlop.linux import mount_call
+from orlop.linux.disk_reserve import DiskReserve
 from orlop.linux.errno_text import errno_advice, errno_name_and_text
 from orlop.linux.fstab_mount import detach, mount_points_below
 from orlop.snapshot.contract import Kind, LayerTarget, Mount, SnapshotInfo, Usage
@@ -26,7 +27,6 @@ from orlop.snapshot.directory_cursor import open_directory
 from orlop.snapshot.implied_directories import Apart
 from orlop.snapshot.records import MAKING, READY, Record, Records
 from orlop.snapshot.snapshot_locks import SnapshotLocks
-from orlop.snapshot.space_reserve import SpaceReserve
 from orlop.snapshot.tree_removal import remove_tree
 from orlop.snapshot.tree_usage import tree_usage
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 _SETTING_UP = 0  # the lock for making ROOT itself; snapshots are numbered from 1
+_RESERVE_BYTES = 256 << 10  # SQLite's shared memory is 32 KiB, and a removal a few pages in its log and in the database
 _NAME_BYTES = 1024
 
 
@@ -56,10 +57,10 @@ class DirectorySnapshotter(ABC):
         for directory in (self.root, self._snapshots, self._removed):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._locks = SnapshotLocks(self.root / "locks")
-        self._reserve = SpaceReserve(self.root / "reserve")
+        self._reserve = DiskReserve(self.root / "reserve", _RESERVE_BYTES)
         with self._locks.hold(_SETTING_UP):  # SQLite does not wait when two make the same database a WAL one
             self._records = self._reserve.use_if_full(lambda: Records(self.root / "snapshots.db"))
-        self._reserve.take()
+        self._reserve.refill()
 
     def close(self) -> None:
         """Let go of the database. Snapshots and mounts stay."""
@@ -260,7 +261,7 @@ class DirectorySnapshotter(ABC):
             else:
                 remove_tree(removed)
         self._records.forget(snapshot_id)
-        self._reserve.take()
+        self._reserve.refill()
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[Record]:

@@ -10,7 +10,6 @@ its number is never given to another one.
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 import threading
 import time
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orlop.errors import AlreadyExists, FailedPrecondition, Internal, KernelError, NotFound, Unavailable
+from orlop.linux.full_disk import full_disk
 from orlop.snapshot.contract import Kind, SnapshotInfo, Usage
 
 if TYPE_CHECKING:
@@ -281,12 +281,12 @@ class Records:
                 raise self._translated(error) from error
 
     def _translated(self, error: sqlite3.Error) -> Internal | Unavailable:
+        if full := full_disk(self._path, error):
+            return full
         name = getattr(error, "sqlite_errorname", "")
         message = f"{self._path}: {error}"
         if name.startswith("SQLITE_BUSY"):
             return Unavailable(message, hint="another process is writing; try again")
-        if name.startswith(("SQLITE_FULL", "SQLITE_IOERR_SHM")):  # shared memory only grows, and only that can fail
-            return KernelError(message, hint="see whether the disk is full", errno=errno.ENOSPC)
         if name.startswith(("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")):
             return KernelError(message, hint="see the file system of that path")
         return Internal(message)

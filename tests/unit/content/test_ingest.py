@@ -17,7 +17,9 @@ from orlop.content.check import check
 from orlop.content.ingest_state import directory_name
 from orlop.content.local import LocalContentStore
 from orlop.errors import InvalidArgument, KernelError
+from orlop.linux.fstab_mount import attach, detach
 from orlop.oci.digest import Digest
+from unit.full_disk import fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -266,3 +268,23 @@ def test_a_full_disk_can_be_emptied(tmp_path: Path) -> None:
         assert store.update_labels(kept, {"b": "2"}).labels == {"a": "1", "b": "2"}
         store.delete(kept)
         assert list(check(store)) == []
+
+
+@pytest.mark.needs_root
+def test_an_ingest_that_finds_no_room_leaves_nothing(tmp_path: Path) -> None:
+    attach("tmpfs", "tmpfs", ("size=1m",), str(tmp_path))
+    try:
+        store = LocalContentStore(tmp_path / "content")
+        with store.begin("old") as ingest:
+            ingest.write(b"01234")
+        fill(tmp_path)
+        with pytest.raises(KernelError, match="No space left on device"):
+            store.begin("new")
+        with pytest.raises(KernelError, match="No space left on device"):
+            store.begin("old")
+        (tmp_path / "filler").unlink()
+        assert len(list((tmp_path / "content/ingest").iterdir())) == 1
+        with store.begin("old") as ingest:
+            assert ingest.offset == 5
+    finally:
+        detach(str(tmp_path))

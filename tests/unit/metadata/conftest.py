@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orlop.linux.disk_reserve import DiskReserve
 from orlop.metadata.content import NamespacedContent
 from orlop.metadata.database import Database
+from orlop.metadata.layout import RESERVE_BYTES
 from orlop.metadata.locks import CollectionLock
-from orlop.metadata.reserve import Reserve
 from orlop.metadata.snapshots import NamespacedSnapshotter
 from orlop.metadata.store import Store
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    with Database.open(tmp_path / "metadata.db", Reserve(tmp_path / "reserve")) as database:
+    with Database.open(tmp_path / "metadata.db", DiskReserve(tmp_path / "reserve", RESERVE_BYTES)) as database:
         yield database
 
 

@@ -17,13 +17,15 @@ import pytest
 from orlop.content.local import LocalContentStore
 from orlop.errors import AlreadyExists, KernelError
 from orlop.image.contract import GC_ROOT
+from orlop.linux.disk_reserve import DiskReserve
 from orlop.metadata.collection import Collector
+from orlop.metadata.layout import RESERVE_BYTES
 from orlop.metadata.locks import CollectionLock, flocked
-from orlop.metadata.reserve import Reserve
 from orlop.metadata.store import Store
 from orlop.oci.digest import Digest
 from orlop.snapshot.native import NativeSnapshotter
 from orlop.snapshot.overlay import OverlaySnapshotter
+from unit.full_disk import fill
 
 from . import worker
 from .putting import descriptor, put_blob, put_image, put_snapshot
@@ -302,19 +304,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def fill(disk: Path) -> None:
-    """Write until not one more byte fits."""
-    with (disk / "filler").open("ab", buffering=0) as filler:
-        for size in (1 << 20, 4096, 1):
-            try:
-                while True:
-                    filler.write(bytes(size))
-            except OSError:
-                continue
-    assert os.statvfs(disk).f_bavail == 0
-
-
 def _put_many(store: Store) -> None:
+    """More than fits in what a full disk has left, in small steps: until one does not."""
     for number in range(1000):
         store.images.put(f"image-{number}", descriptor(Digest.of(b"x")), labels={"k": "v" * 4000})
 
@@ -333,6 +324,48 @@ def test_a_full_disk_is_pruned(small_disk: Path) -> None:
         assert store.collect().freed_bytes >= 300_000
         worker.check_image(store, "kept")
         assert len(digests(store)) == 3
+
+
+def _put_many_under_a_lease(store: Store) -> None:
+    with store.lease():
+        _put_many(store)
+
+
+@pytest.mark.needs_root
+def test_what_fails_on_a_full_disk_leaves_what_pruning_needs(small_disk: Path) -> None:
+    """Also where the disk was full before: the index of the log takes some of the reserve, and nobody else gets it."""
+    reserve = small_disk / "root" / "reserve"
+    with worker.opened(small_disk) as store:
+        put_image(store, "gone", (b"x" * 300_000,))
+        store.images.delete("gone")
+        fill(small_disk)
+        with pytest.raises(KernelError, match="No space left on device"):
+            _put_many_under_a_lease(store)
+    assert reserve.stat().st_size == RESERVE_BYTES
+    fill(small_disk)
+    for _ in range(3):
+        with worker.opened(small_disk) as store:
+            fill(small_disk)
+            with pytest.raises(KernelError, match="No space left on device"):
+                _put_many_under_a_lease(store)
+    assert reserve.stat().st_size > RESERVE_BYTES // 2
+    fill(small_disk)
+    with worker.opened(small_disk) as store:
+        assert store.collect().freed_bytes >= 300_000
+        assert list(store.leases.list()) == []
+
+
+@pytest.mark.needs_root
+def test_a_lease_ends_on_a_full_disk(small_disk: Path) -> None:
+    """What was done under it is done: its record goes with the next collection."""
+    with worker.opened(small_disk) as store:
+        with store.lease():
+            fill(small_disk)
+            with pytest.raises(KernelError, match="No space left on device"):
+                _put_many(store)
+        (lease,) = store.leases.list()
+        store.collect()
+        assert list(store.leases.list()) == [], lease
 
 
 @pytest.fixture(params=["overlayfs", "native"])
@@ -423,7 +456,7 @@ def test_a_full_disk_whose_records_do_not_fit_in_one_log_is_pruned_in_batches(
 def test_without_a_reserve_a_full_disk_is_told(small_disk: Path) -> None:
     with worker.opened(small_disk) as store:
         put_image(store, "gone", (b"x" * 300_000,))
-    assert Reserve(small_disk / "root" / "reserve").give_up()
+    assert DiskReserve(small_disk / "root" / "reserve", RESERVE_BYTES).give_up()
     fill(small_disk)
     with pytest.raises(KernelError, match=r"No space left on device.*free some space on this file system"):
         worker.opened(small_disk)

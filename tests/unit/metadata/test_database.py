@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orlop.errors import FailedPrecondition, KernelError, Unavailable
+from orlop.linux.disk_reserve import DiskReserve
 from orlop.metadata import database as module
 from orlop.metadata import schema
 from orlop.metadata.database import Database
+from orlop.metadata.layout import RESERVE_BYTES
 from orlop.metadata.namespaces import Namespaces
-from orlop.metadata.reserve import Reserve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,7 @@ DEADLINE_S = 120
 
 
 def opened(path: Path) -> Database:
-    return Database.open(path, Reserve(path.with_name("reserve")))
+    return Database.open(path, DiskReserve(path.with_name("reserve"), RESERVE_BYTES))
 
 
 def test_a_new_one_has_this_version_and_is_private(tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ def test_what_frees_takes_the_reserve_of_a_full_disk(tmp_path: Path, monkeypatch
         pass
     assert (tmp_path / "reserve").exists()
     with opened(tmp_path / "metadata.db") as database:
-        monkeypatch.setattr(Reserve, "is_disk_full", lambda _: True)
+        monkeypatch.setattr(DiskReserve, "is_disk_full", lambda _: True)
         with database.write():
             pass
         assert (tmp_path / "reserve").exists()

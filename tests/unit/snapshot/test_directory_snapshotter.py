@@ -8,9 +8,11 @@ import pytest
 
 from orlop.errors import AlreadyExists, InvalidArgument, KernelError, NotFound
 from orlop.linux import mount_call
+from orlop.linux.fstab_mount import attach, detach
 from orlop.snapshot import directory_snapshotter as module
 from orlop.snapshot.contract import Kind, LayerTarget, Mount
 from orlop.snapshot.directory_snapshotter import DirectorySnapshotter
+from unit.full_disk import fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,3 +166,22 @@ def test_a_commit_writes_the_file_system_out_before_the_record(
     with pytest.raises(KernelError, match=r"^syncfs: EIO$"):
         snapshotter.commit("name", "key")
     assert snapshotter.info("key").kind is Kind.ACTIVE
+
+
+@pytest.mark.needs_root
+def test_a_snapshot_can_be_removed_on_a_full_disk(tmp_path: Path) -> None:
+    attach("tmpfs", "tmpfs", ("size=4m",), str(tmp_path))
+    reserve = tmp_path / "root/reserve"
+    try:
+        with _Snapshotter(tmp_path / "root") as snapshotter:
+            snapshotter.prepare("key")
+            snapshotter.prepare("other")
+        fill(tmp_path)
+        whole = reserve.stat().st_blocks
+        with _Snapshotter(tmp_path / "root") as snapshotter:  # which opens the database on the full disk too
+            assert 0 < reserve.stat().st_blocks < whole
+            snapshotter.remove("key")
+            assert reserve.stat().st_blocks > 0
+            assert [info.name for info in snapshotter.walk()] == ["other"]
+    finally:
+        detach(str(tmp_path))
