@@ -11,6 +11,7 @@ import pytest
 from orlop.errors import InvalidArgument
 from orlop.snapshot.contract import NeedsParent
 from orlop.snapshot.implied_directories import Apart, inherit, opened_tree, settle
+from orlop.snapshot.tree_removal import remove_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,6 +124,8 @@ def test_a_path_may_be_deep(tmp_path: Path) -> None:
     _inherit([b"/".join([b"d"] * 1000)], top, bottom)
     with ExitStack() as stack:
         assert opened_tree(top, stack).look(b"/".join([b"d"] * 1000)).mode == 0o700
+    for root in (top, bottom):
+        remove_tree(root)  # which pytest cannot do: it recurses
 
 
 def _settle(apart: Apart, layer: Path, *below: Path) -> None:
