@@ -245,6 +245,8 @@ class Container:
         self.root = self.plan.slot()
         self.null = self.plan.slot()
         self.outer.add("open_tree", fd=self.root, s0=str(root), n0=OPEN_TREE_CLONE | AT_RECURSIVE)
+        # Where the host's root is shared, as systemd makes it, pivot_root would refuse a peer of it.
+        self.outer.add("mount_setattr", fd=self.root, n0=AT_RECURSIVE, blob=u64_blob(0, 0, MS_PRIVATE, 0))
         self.outer.add("clone", n0=flags)
         self.inner.add("sigmask")
         self.inner.add("propagation", s0="/", n0=MS_REC | MS_PRIVATE)

@@ -29,6 +29,7 @@ _MAIN = """exec </dev/null >/dev/ttyS1 2>&1
 stty -F /dev/ttyS1 -onlcr
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root CI=true LANG=C.UTF-8
 hostname machine
+mount --make-rshared /  # as systemd does
 case {repository} in /tmp/*)  # the disk hides it
     mkdir -p {repository} && mount --bind / /mnt && mount --bind /mnt{repository} {repository} && umount /mnt
 esac
