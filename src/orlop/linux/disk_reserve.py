@@ -49,16 +49,20 @@ class DiskReserve:
         return False
 
     def refill(self) -> None:
-        """Make the file whole, where there is ample room; if we gave it up, make it as large as the room allows."""
-        present = self._present()
-        free = self._free()
-        if free >= self._size * _AMPLE:
-            if present < self._size:
-                self._make(self._size)
-        elif self._is_ours_to_restore:
-            size = min(present + free, self._size)
-            while max(present + 1, _SMALLEST) <= size and not self._make(size):
-                size, present = size - size // 8, 0  # a file system needs some room to keep books on the rest
+        """Make the file whole, where there is ample room; if we gave it up, make it as large as the room allows.
+
+        It is an attempt: where nothing can be made, or not even looked at, nothing happens.
+        """
+        with suppress(OSError):
+            present = self._path.stat().st_size if self._path.exists() else 0
+            free = self._free()
+            if free >= self._size * _AMPLE:
+                if present < self._size:
+                    self._make(self._size)
+            elif self._is_ours_to_restore:
+                size = min(present + free, self._size)
+                while max(present + 1, _SMALLEST) <= size and not self._make(size):
+                    size, present = size - size // 8, 0  # a file system needs some room to keep books on the rest
 
     def use_if_full(self, action: Callable[[], _Result]) -> _Result:
         """What the action returns; when it fails on a full disk, it is done again without the file.
@@ -72,18 +76,9 @@ class DiskReserve:
                 raise
             return action()
 
-    def _present(self) -> int:
-        try:
-            return self._path.stat().st_size
-        except FileNotFoundError:
-            return 0
-
     def _make(self, size: int) -> bool:
-        """Make the file so large, or larger; says whether it is. What could not be made large enough goes."""
-        try:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        except OSError:
-            return False
+        """Make the file so large, or larger; says whether there was room. What could not be made so large goes."""
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             os.posix_fallocate(descriptor, 0, size)
         except OSError:

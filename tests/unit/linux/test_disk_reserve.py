@@ -149,3 +149,12 @@ def test_it_is_used_for_a_full_disk_only(reserve: DiskReserve, path: Path) -> No
     with pytest.raises(KernelError, match="write"):
         reserve.use_if_full(lambda: action(errno.ENOSPC))
     assert calls == [errno.ENOSPC]
+
+
+def test_where_nothing_can_be_made_nothing_happens(tmp_path: Path) -> None:
+    DiskReserve(tmp_path / "nowhere/reserve", SIZE).refill()
+    (tmp_path / "file").touch()
+    DiskReserve(tmp_path / "file/reserve", SIZE).refill()
+    (tmp_path / "link").symlink_to("target")
+    DiskReserve(tmp_path / "link", SIZE).refill()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link"]
